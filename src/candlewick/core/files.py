@@ -1,0 +1,100 @@
+"""Files that are whole or absent: written beside, synced, renamed, and the folder synced."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from candlewick.core.errors import StorageError
+
+
+@contextlib.contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path`; on leaving without an error it becomes `path`, durably.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written; `path` is as it was before.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
+        _sync(path.parent)
+    except OSError as error:
+        raise StorageError(
+            f"{path} could not be written: {error.strerror or error}. "
+            "Nothing was changed there. Free some space or choose another folder."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """`data` as the whole content of `path`, atomically."""
+    with atomic(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_json(path: str | Path, data: Any) -> None:
+    """`data` as indented JSON, atomically. NaN is refused: it is not JSON."""
+    write_bytes(path, (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: str | Path) -> Any:
+    """The JSON in `path`.
+
+    Raises:
+        StorageError: missing, or not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{path} could not be read: {error}.") from error
+
+
+@contextlib.contextmanager
+def locked(path: str | Path) -> Iterator[None]:
+    """Hold an exclusive lock on `path` (made when missing) against other processes."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StorageError(f"{path} could not be locked: {error.strerror or error}.") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def sha256(path: str | Path) -> str:
+    """The hex sha256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def home() -> Path:
+    """Where runs and the ledger live: `$CANDLEWICK_HOME`, else `./.candlewick` of the current folder."""
+    return Path(os.environ.get("CANDLEWICK_HOME") or ".candlewick")
+
+
+def user_cache() -> Path:
+    """The user's cache folder for candlewick (`$XDG_CACHE_HOME` or `~/.cache`)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "candlewick"
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

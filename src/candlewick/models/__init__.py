@@ -1,0 +1,6 @@
+"""Models: samples to raw outputs; estimators in numpy, networks in torch."""
+
+from candlewick.core.registry import Family
+from candlewick.models._base import Model
+
+MODELS = Family("candlewick.models", Model)

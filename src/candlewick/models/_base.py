@@ -1,0 +1,70 @@
+"""What a model is. Two bases: estimators, fitted in numpy, and networks, trained by `train` in torch.
+
+Fitted parameters are a plain mapping of names to arrays for both, so every model is saved the same way.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from candlewick.core.spec import Spec
+from candlewick.models._heads import Head, HeadScale
+from candlewick.samples.dataset import Samples
+
+if TYPE_CHECKING:
+    import torch
+
+Weights = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class LayerCount:
+    """Exact cost of one layer: parameters, and multiply-adds for one step of one sequence."""
+
+    layer: str
+    parameters: int
+    multiply_adds: int
+
+
+class Model(Spec):
+    """A frozen spec that builds a predictor: samples -> raw outputs, which the head turns into forecasts."""
+
+    streams: ClassVar[bool] = False
+    """Whether it can carry state from bar to bar, so that every bar of a contiguous stream is a sample."""
+
+    simple: ClassVar[bool] = False
+    """Whether it is one of the plain models that a deep one must beat to be worth its cost."""
+
+    @abstractmethod
+    def count(self, inputs: int, head: Head, length: int) -> tuple[LayerCount, ...]:
+        """Cost per layer for `inputs` feature columns and windows of `length`, from the spec alone, without torch."""
+
+
+class Estimator(Model):
+    """A model that is fitted in one call and predicts with numpy."""
+
+    needs_echo: ClassVar[bool] = False
+    """Whether it reads the label's last known values (`Samples.echo_window`)."""
+
+    @abstractmethod
+    def fit(self, train: Samples, *, head: Head, scale: HeadScale, seed: int) -> Weights:
+        """Fitted parameters. `train` holds training rows only; `scale` was fitted on them."""
+
+    @abstractmethod
+    def predict(self, weights: Weights, samples: Samples, *, head: Head, scale: HeadScale) -> np.ndarray:
+        """float64 (m, head.outputs): raw outputs in the head's space."""
+
+
+class Network(Model):
+    """A model that torch trains. `build` is the only place of a member that imports torch."""
+
+    @abstractmethod
+    def build(self, inputs: int, outputs: int) -> "torch.nn.Module":
+        """A fresh module: `forward(x, state=None) -> (raw, state)`.
+
+        `x` is (batch, time, inputs), `raw` is (batch, time, outputs) and depends at each time on no later one.
+        `state` is a flat tuple of tensors whose dimension 0 is the batch, for models that stream; () otherwise.
+        Parameters are drawn from torch's global generator, which the caller seeds.
+        """
