@@ -1,0 +1,58 @@
+# `make demo` and `make test` set up everything they need in .venv; nothing else has to be run first.
+.PHONY: demo test lint null audit bench constraints clean
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python on the path that the package supports; `make PYTHON=/path/to/python demo` names another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$python && break; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+demo: $(VENV)/.ready
+	$(BIN)/candlewick run quickstart
+
+test: $(VENV)/.ready-test
+	$(BIN)/python -m pytest --numprocesses auto
+
+lint: $(VENV)/.ready-lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+null: $(VENV)/.ready
+	$(BIN)/python benchmarks/claims/null.py
+
+audit: $(VENV)/.ready
+	$(BIN)/python benchmarks/claims/planted_leaks.py
+
+bench: $(VENV)/.ready
+	set -e; for file in benchmarks/speed/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+# Pins only: no host names, no local version labels, so that any index and any build of torch fits.
+constraints: $(VENV)/.ready-lint
+	$(PIP) install uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group lint --upgrade --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --quiet | sed 's/+cpu$$//' > constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "candlewick needs Python 3.11, 3.12 or 3.13, and none was found on the path."; exit 1; }
+	@echo "making $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian: apt-get install python3-venv"; exit 1; }
+
+# The group option of pip came with 25.1.
+$(VENV)/.ready: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing candlewick and what it needs (some minutes the first time)"
+	@$(PIP) install "pip>=25.1"
+	@$(PIP) install --constraint constraints.txt --editable ".[train,io]"
+	@touch $@
+
+$(VENV)/.ready-test $(VENV)/.ready-lint: $(VENV)/.ready-%: $(VENV)/.ready
+	@echo "installing the group: $*"
+	@$(PIP) install --constraint constraints.txt --group $*
+	@touch $@
