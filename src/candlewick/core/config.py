@@ -1,5 +1,6 @@
 """Experiments as YAML: load by name or path, fill groups, apply dotted overrides, validate."""
 
+import copy
 import difflib
 import re
 from collections.abc import Mapping, Sequence
@@ -74,15 +75,23 @@ def load(name_or_path: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
     data = parse_yaml(path.read_text(encoding="utf-8"), str(path))
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must hold a mapping of keys, was {type(data).__name__}.")
+    return override(data, overrides)
+
+
+def override(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """`data` with whole keys replaced, then groups filled in, then dotted overrides set; `data` is left as it was."""
     pairs = [_parse_override(text) for text in overrides]
-    for keys, value in pairs:
-        if len(keys) == 1:
-            data[keys[0]] = value
-    data = {key: _fill_group(key, value) for key, value in data.items()}
+    whole = {keys[0]: value for keys, value in pairs if len(keys) == 1}
+    data = {key: _fill_group(key, value) for key, value in {**copy.deepcopy(dict(data)), **whole}.items()}
     for keys, value in pairs:
         if len(keys) > 1:
             _set(data, keys, value)
     return data
+
+
+def group_names(key: str) -> tuple[str, ...]:
+    """What `configs/KEY/` holds."""
+    return tuple(sorted(path.stem for path in (CONFIGS / key).glob("*.yaml")))
 
 
 def group(key: str, name: str) -> Any:
@@ -91,11 +100,7 @@ def group(key: str, name: str) -> Any:
 
 
 def _fill_group(key: str, value: Any) -> Any:
-    if isinstance(value, str) and (CONFIGS / key / f"{value}.yaml").is_file():
-        return group(key, value)
-    if isinstance(value, list) and (CONFIGS / key).is_dir():
-        return [_fill_group(key, item) if isinstance(item, str) else item for item in value]
-    return value
+    return group(key, value) if isinstance(value, str) and value in group_names(key) else value
 
 
 def _parse_override(text: str) -> tuple[list[str], Any]:

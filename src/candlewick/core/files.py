@@ -83,8 +83,10 @@ def sha256(path: str | Path) -> str:
 
 
 def home() -> Path:
-    """Where runs and the ledger live: `$CANDLEWICK_HOME`, else `./.candlewick` of the current folder."""
-    return Path(os.environ.get("CANDLEWICK_HOME") or ".candlewick")
+    """Where the ledger of trials lives: `$CANDLEWICK_HOME`, else the user's data folder."""
+    named = os.environ.get("CANDLEWICK_HOME")
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return Path(named) if named else data / "candlewick"
 
 
 def user_cache() -> Path:

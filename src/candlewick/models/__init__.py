@@ -1,6 +1,6 @@
 """Models: samples to raw outputs; estimators in numpy, networks in torch."""
 
 from candlewick.core.registry import Family
-from candlewick.models._base import Model
+from candlewick.models._base import Estimator, Model, Network
 
 MODELS = Family("candlewick.models", Model)

@@ -1,0 +1,153 @@
+"""An experiment: everything that decides a run, in one validated, hashable spec."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
+
+from candlewick.core import config
+from candlewick.core.errors import ConfigError
+from candlewick.core.registry import Family
+from candlewick.core.spec import Spec
+from candlewick.data.sources import SOURCES, Source
+from candlewick.evaluate.costs import Costs
+from candlewick.evaluate.policies import POLICIES, Policy
+from candlewick.features import FEATURES, Feature
+from candlewick.features._set import FeatureSet
+from candlewick.labels import LABELS, Label
+from candlewick.models import MODELS, Estimator, Model
+from candlewick.models._heads import AnyHead, Classes, Point, Variance
+from candlewick.samples.scalers import SCALERS, Scaler
+from candlewick.samples.splits import SPLITS, Split
+from candlewick.train.recipe import Recipe
+
+
+class Experiment(Spec):
+    """Data, features, label, samples, models, recipe, seeds and trading rule of one run.
+
+    `model` is the one the verdict is about; `rivals` are compared with it; `baselines` are the simple models it
+    has to beat. The label's trivial forecasts are always in the run and need no mention.
+    """
+
+    title: str = Field("", description="one line for people; part of no identity")
+    data: SerializeAsAny[Source]
+    features: tuple[SerializeAsAny[Feature], ...] = Field(min_length=1)
+    label: SerializeAsAny[Label]
+    length: int = Field(32, ge=1, description="rows of a sample's window")
+    split: SerializeAsAny[Split]
+    scaler: SerializeAsAny[Scaler]
+    model: SerializeAsAny[Model]
+    rivals: tuple[SerializeAsAny[Model], ...] = ()
+    baselines: tuple[SerializeAsAny[Model], ...] = ()
+    head: AnyHead | None = Field(None, description="null: the label's own (point, variance or classes)")
+    train: Recipe
+    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
+    policy: SerializeAsAny[Policy] | None = Field(None, description="null: forecasts are judged, nothing is traded")
+    costs: Costs = Costs()
+
+    @field_validator("data", "features", "label", "split", "scaler", "model", "rivals", "baselines", "policy", mode="before")
+    @classmethod
+    def _members(cls, value: Any, info: Any) -> Any:
+        family = _FAMILIES[info.field_name]
+        if value is None and info.field_name == "policy":
+            return None
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return tuple(_build(family, entry) for entry in value)
+        return _build(family, value)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Experiment":
+        if self.head is not None:
+            _check_head(self.head, self.label)
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds must differ, was {list(self.seeds)}. Name each once.")
+        labels = list(self.models)
+        if len(labels) != 1 + len(self.rivals) + len(self.baselines):
+            raise ValueError("the same model stands twice among model, rivals and baselines. Name each once.")
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data from which `Experiment.of` builds an equal one; members carry their names."""
+        data = self.model_dump(mode="json")
+        for field in _FAMILIES:
+            value = getattr(self, field)
+            if value is not None:
+                data[field] = [v.to_dict() for v in value] if isinstance(value, tuple) else value.to_dict()
+        return data
+
+    @classmethod
+    def of(cls, source: "str | Path | Mapping[str, Any] | Experiment", *overrides: str) -> "Experiment":
+        """From a packaged name, a YAML path, plain data or an experiment, with dotted overrides.
+
+        Raises:
+            ConfigError: anything that cannot be meant as written, with the nearest right name.
+        """
+        if isinstance(source, Experiment):
+            if not overrides:
+                return source
+            source = source.to_dict()
+        data = config.load(str(source), overrides) if isinstance(source, str | Path) else config.override(source, overrides)
+        return config.validated(cls, data, where="experiment")
+
+    @cached_property
+    def feature_set(self) -> FeatureSet:
+        """The features as one step."""
+        return FeatureSet(self.features)
+
+    @property
+    def answer(self) -> AnyHead:
+        """The head in force: the configured one, or the label's own."""
+        if self.head is not None:
+            return self.head
+        if self.label.kind == "classes":
+            return Classes(classes=len(self.label.classes))
+        return Variance() if self.label.kind == "variance" else Point()
+
+    @cached_property
+    def models(self) -> dict[str, Model]:
+        """Model, rivals and baselines by a label that tells them apart: `lstm`, or `lstm[layers=3]` among several."""
+        specs = (self.model, *self.rivals, *self.baselines)
+        return {_label(spec, specs): spec for spec in specs}
+
+    @property
+    def model_label(self) -> str:
+        """The label of `model`."""
+        return next(iter(self.models))
+
+    @property
+    def streams(self) -> bool:
+        """Whether any network is trained on streams, which rules out splits that train after the test block."""
+        return self.train.sampling == "streams" and any(not isinstance(m, Estimator) for m in self.models.values())
+
+
+_FAMILIES: dict[str, Family[Any]] = {
+    "data": SOURCES, "features": FEATURES, "label": LABELS, "split": SPLITS, "scaler": SCALERS,
+    "model": MODELS, "rivals": MODELS, "baselines": MODELS, "policy": POLICIES,
+}  # fmt: skip
+
+
+def _build(family: Family[Any], entry: Any) -> Any:
+    """A member, or for models the name of a packaged group such as `lstm5`."""
+    if family is MODELS and isinstance(entry, str) and entry in config.group_names("model"):
+        entry = config.group("model", entry)
+    return family.build(entry)
+
+
+def _label(spec: Model, among: Sequence[Model]) -> str:
+    name = Path(spec.spec_name()).name
+    twins = [other.model_dump(mode="json") for other in among if other.spec_name() == spec.spec_name()]
+    own = spec.model_dump(mode="json")
+    differing = [key for key in own if any(twin[key] != own[key] for twin in twins)]
+    return f"{name}[{','.join(f'{key}={own[key]}' for key in differing)}]" if differing else name
+
+
+def _check_head(head: AnyHead, label: Label) -> None:
+    fits = {"number": ("point", "gaussian", "quantile"), "variance": ("variance",), "classes": ("classes",)}[label.kind]
+    if head.head not in fits:
+        raise ConfigError(
+            f"head {head.head} does not suit the label {label.spec_name()} ({label.kind}). Use {' or '.join(fits)}."
+        )
+    if isinstance(head, Classes) and head.classes != len(label.classes):
+        raise ConfigError(f"head has {head.classes} classes, the label {label.spec_name()} has {len(label.classes)}.")

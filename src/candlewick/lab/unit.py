@@ -1,0 +1,162 @@
+"""The smallest piece of a run: one model, one fold, one seed. Done once, kept, never done again."""
+
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from candlewick.core import files
+from candlewick.core.clock import elapsed_s
+from candlewick.core.progress import Progress, Silent
+from candlewick.lab.experiment import Experiment
+from candlewick.models import Estimator, Model, Network
+from candlewick.models._base import Weights
+from candlewick.models._heads import Belief, HeadScale
+from candlewick.samples.dataset import Dataset, Samples
+from candlewick.samples.roles import Fold, TrainRows
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Which model (by its label in the experiment), fold and seed."""
+
+    model: str
+    fold: int
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """A folder name."""
+        return f"{re.sub(r'[^A-Za-z0-9.=,-]+', '_', self.model)}-f{self.fold}-s{self.seed}"
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A model with what it needs to forecast: fitted arrays, the scaler's arrays, the label's units."""
+
+    weights: Weights
+    scaler: Weights
+    scale: HeadScale
+
+
+def fit(
+    experiment: Experiment, data: Dataset, fold: Fold, model: Model, seed: int,
+    *, checkpoint: Path | None = None, progress: Progress | None = None,
+) -> tuple[Fitted, dict[str, Any]]:  # fmt: skip
+    """Fit scaler, label units and model on the fold's training rows; the second value is what the run records.
+
+    An estimator has no use for validation rows and is fitted on both: it would otherwise be a weaker baseline
+    than its user could have.
+    """
+    started = elapsed_s()
+    head = experiment.answer
+    both = TrainRows(np.concatenate([fold.train.index, fold.validation.index]))
+    rows = both if isinstance(model, Estimator) else fold.train
+    scaler = experiment.scaler.fit(data, rows)
+    scaled = data.with_x(experiment.scaler.apply(scaler, data))
+    scale = head.fit_scale(data.y[rows.index])
+    if isinstance(model, Estimator):
+        weights = model.fit(Samples(scaled, rows.index), head=head, scale=scale, seed=seed)
+        extra: dict[str, Any] = {}
+    else:
+        assert isinstance(model, Network)
+        weights, extra = _train(experiment, scaled, fold, model, seed, scale, checkpoint, progress)
+    counts = model.count(data.x.shape[1], head, data.length)
+    record = {
+        "seconds": elapsed_s() - started,
+        "train_rows": len(rows),
+        "parameters": sum(layer.parameters for layer in counts),
+        "multiply_adds": sum(layer.multiply_adds for layer in counts),
+        **extra,
+    }
+    return Fitted(weights, scaler, scale), record
+
+
+def forecast(experiment: Experiment, data: Dataset, model: Model, fitted: Fitted, index: np.ndarray) -> Belief:
+    """Beliefs for the rows `index` of `data` (unscaled)."""
+    samples = Samples(data.with_x(experiment.scaler.apply(fitted.scaler, data)), index)
+    head = experiment.answer
+    if isinstance(model, Estimator):
+        raw = model.predict(fitted.weights, samples, head=head, scale=fitted.scale)
+    else:
+        from candlewick.train.infer import predict
+
+        assert isinstance(model, Network)
+        raw = predict(model, fitted.weights, samples, head=head, recipe=experiment.train)
+    return head.decode(raw, fitted.scale)
+
+
+def complete(
+    experiment: Experiment, data: Dataset, fold: Fold, unit: Unit, model: Model, folder: Path, progress: Progress | None
+) -> Path:
+    """Fit and forecast one unit into `folder/KEY`; a unit that is already whole is left as it is.
+
+    `record.json` is written last, so its presence says that the rest is whole.
+    """
+    place = folder / unit.key
+    if (place / "record.json").is_file():
+        return place
+    place.mkdir(parents=True, exist_ok=True)
+    checkpoint = place / "checkpoint"
+    fitted, record = fit(experiment, data, fold, model, unit.seed, checkpoint=checkpoint, progress=progress)
+    started = elapsed_s()
+    belief = forecast(experiment, data, model, fitted, fold.test.index)
+    record["forecast_us_per_row"] = (elapsed_s() - started) / len(fold.test) * 1e6
+    save(fitted, place / "fitted.safetensors")
+    with files.atomic(place / "forecasts.safetensors") as path:
+        save_file(_arrays(belief, fold.test.index), path)
+    files.write_json(place / "record.json", {**asdict(unit), "scale": asdict(fitted.scale), **record})
+    return place
+
+
+def save(fitted: Fitted, path: Path) -> None:
+    """Weights and scaler in one safetensors file; the label's units are float64 arrays in it."""
+    arrays = {f"weights.{name}": np.ascontiguousarray(value) for name, value in fitted.weights.items()}
+    arrays |= {f"scaler.{name}": np.ascontiguousarray(value) for name, value in fitted.scaler.items()}
+    arrays["scale"] = np.array([fitted.scale.center, fitted.scale.scale])
+    with files.atomic(path) as temporary:
+        save_file(arrays, temporary)
+
+
+def load(path: Path) -> Fitted:
+    """What `save` wrote."""
+    arrays = load_file(path)
+    center, scale = arrays.pop("scale")
+    parts = {prefix: {name.partition(".")[2]: value for name, value in arrays.items() if name.startswith(prefix)}
+             for prefix in ("weights.", "scaler.")}  # fmt: skip
+    return Fitted(parts["weights."], parts["scaler."], HeadScale(float(center), float(scale)))
+
+
+def _train(
+    experiment: Experiment, scaled: Dataset, fold: Fold, model: Network, seed: int, scale: HeadScale,
+    checkpoint: Path | None, progress: Progress | None,
+) -> tuple[Weights, dict[str, Any]]:  # fmt: skip
+    from candlewick.train.loop import fit as train
+
+    result = train(
+        model, Samples(scaled, fold.train.index), Samples(scaled, fold.validation.index), head=experiment.answer,
+        scale=scale, recipe=experiment.train, seed=seed, checkpoint=checkpoint, progress=progress or Silent(),
+    )  # fmt: skip
+    curve = [asdict(epoch) for epoch in result.curve]
+    kept = {name: getattr(result, name) for name in ("device", "precision", "best_epoch", "stopped")}
+    return result.weights, {**kept, "train_seconds": result.seconds, "curve": curve}
+
+
+def _arrays(belief: Belief, index: np.ndarray) -> Weights:
+    arrays = {"index": index, "value": belief.value}
+    if belief.quantiles is not None:
+        arrays |= {"quantiles": belief.quantiles, "levels": np.array(belief.levels)}
+    if belief.probabilities is not None:
+        arrays["probabilities"] = belief.probabilities
+    return {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+
+
+def read_forecasts(place: Path) -> tuple[np.ndarray, Belief]:
+    """Row positions and beliefs of a whole unit."""
+    arrays = load_file(place / "forecasts.safetensors")
+    levels = tuple(float(level) for level in arrays["levels"]) if "levels" in arrays else ()
+    belief = Belief(arrays["value"], arrays.get("quantiles"), levels, arrays.get("probabilities"))
+    return arrays["index"], belief
