@@ -1,0 +1,94 @@
+"""A panel, its features and its label become one dataset: a float32 matrix and the facts of every row."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from candlewick.core.clock import iso
+from candlewick.core.errors import DataError
+from candlewick.data.bars import Bars, Panel
+from candlewick.features._set import FeatureSet
+from candlewick.labels._base import Label, LabelRows
+from candlewick.samples.dataset import Dataset
+
+
+def build(panel: Panel, features: FeatureSet, label: Label, *, length: int) -> tuple[Dataset, tuple[str, ...]]:
+    """The dataset of `panel` and, as sentences with counts, what was lost on the way.
+
+    Every instrument is run on its own. A sample at row i reads the feature rows i - length + 1 .. i, and those read
+    up to `warmup - 1` bars more (the echo's warm-up counts too), so `start[i]` is the close of that earliest bar.
+    Rows whose window is not whole, or not warmed up, are there but not `ready`.
+
+    Raises:
+        DataError: an instrument is too short for one sample, or a feature or the echo is not finite after its warm-up.
+    """
+    echo = FeatureSet.of((label.echo,)) if label.echo is not None else None
+    reach = length - 1 + max(features.warmup, echo.warmup if echo else 1) - 1
+    _require_enough(panel, reach, length)
+    n = len(panel)
+    x = np.empty((n, len(features.outputs)), dtype=np.float32)
+    y, echoed = np.empty(n), np.full(n, np.nan)
+    known_at, start = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    ready = np.empty(n, dtype=bool)
+    labels: list[LabelRows] = []
+    end = 0
+    for bars in panel.bars:
+        rows = slice(end, end := end + len(bars))
+        _run(features, bars, x[rows])
+        if echo is not None:
+            _run(echo, bars, echoed[rows, None])
+        labels.append(label.run(bars))
+        y[rows], known_at[rows] = labels[-1].value, labels[-1].known_at
+        position = np.arange(len(bars))
+        start[rows] = bars.t[np.maximum(position - reach, 0)]
+        ready[rows] = position >= reach
+    data = Dataset(
+        x=x,
+        columns=features.outputs,
+        t=np.concatenate([bars.t for bars in panel.bars]),
+        symbol=np.repeat(np.arange(len(panel.bars)), [len(bars) for bars in panel.bars]),
+        symbols=panel.symbols,
+        y=y,
+        known_at=known_at,
+        echo=echoed,
+        start=start,
+        length=length,
+        ready=ready,
+    )
+    return data, _notes(data, labels, reach)
+
+
+def _require_enough(panel: Panel, reach: int, length: int) -> None:
+    short = [f"{bars.symbol} ({len(bars)})" for bars in panel.bars if len(bars) <= reach]
+    if short:
+        raise DataError(
+            f"too few bars for one sample, was {', '.join(short)}. A window of {length} rows and the warm-up before it "
+            f"need {reach + 1} bars. Give longer history, a shorter length or warm-up, or leave those instruments out."
+        )
+
+
+def _run(features: FeatureSet, bars: Bars, out: np.ndarray) -> None:
+    values = features.run(bars)
+    with np.errstate(over="ignore"):
+        out[:] = values  # a value too large for float32 becomes infinite and is refused below
+    bad = np.argwhere(~np.isfinite(out[features.warmup - 1 :]))
+    if len(bad):
+        row, column = bad[0] + (features.warmup - 1, 0)
+        raise DataError(
+            f"{bars.symbol}: feature {features.outputs[column]} at row {row} ({iso(bars.t[row])}) is not finite "
+            f"in float32, was {values[row, column]}. After its warm-up of {features.warmup} bars every value must be. "
+            "Mend the bars it reads or the feature."
+        )
+
+
+def _notes(data: Dataset, labels: Sequence[LabelRows], reach: int) -> tuple[str, ...]:
+    crosses = np.concatenate([rows.crosses_gap for rows in labels])
+    unlabelled = data.ready & np.isnan(data.y)
+    counts = (
+        (~data.ready, f"lost to warm-up: a window of {data.length} rows reaches {reach} bars back"),
+        (unlabelled & ~crosses, "without a label: the data ends before it is known"),
+        (unlabelled & crosses, "without a label: it would cross a gap longer than max_gap"),
+        (data.labelled & crosses, "with a label that crosses a gap"),
+    )
+    total = f"{int(data.labelled.sum()):,} of {len(data):,} bars are labelled samples"
+    return (total, *(f"{int(rows.sum()):,} bars {what}" for rows, what in counts if rows.any()))
