@@ -11,7 +11,9 @@ from typing import ClassVar
 import numpy as np
 from numba import types
 
+from candlewick.core.clock import iso
 from candlewick.core.compiled import compiled
+from candlewick.core.errors import DataError
 from candlewick.core.spec import Spec
 from candlewick.data.bars import Bars
 
@@ -30,7 +32,8 @@ class Feature(Spec):
 
     `step(params, t, row, state, out)` is given one closed bar: its close `t` (ns), the declared columns in `row`,
     its own `state` (all zeros before the first bar), and writes one value per output to `out`. Before `warmup`
-    bars have been seen it writes NaN; afterwards every value is finite.
+    bars have been seen it writes NaN; afterwards every value is finite. A value it cannot give later (the logarithm
+    of a negative price) is NaN too: `run` and the live step refuse it by name.
     """
 
     columns: ClassVar[tuple[str, ...]]
@@ -39,7 +42,10 @@ class Feature(Spec):
     scale_free: ClassVar[bool] = True
     """Whether prices (and volumes) times a constant leave every output as it was."""
 
-    step: ClassVar[Step]
+    @staticmethod
+    @abstractmethod
+    def step(params: np.ndarray, t: int, row: np.ndarray, state: np.ndarray, out: np.ndarray) -> None:
+        """One closed bar; a static method under `@compiled(STEP)`, see the class."""
 
     @property
     @abstractmethod
@@ -74,16 +80,44 @@ class Feature(Spec):
         return len(self.outputs)
 
     def run(self, bars: Bars) -> np.ndarray:
-        """float64 (n, width): every bar's outputs, NaN in the first `warmup - 1` rows.
+        """float64 (n, width): every bar's outputs, NaN in the first `warmup - 1` rows and nowhere else.
 
         Raises:
-            DataError: a declared column is missing.
+            DataError: a declared column is missing, or an output is not a finite number after the warm-up
+                (a price that is not positive under a logarithm, an overflow).
         """
         columns = bars.indices(self.columns, wanted_by=f"feature {self.spec_name()}")
         out = np.empty((len(bars), self.width))
-        scan(self.step, self.params(), bars.t, bars.values, columns,
+        scan(type(self).step, self.params(), bars.t, bars.values, columns,
              np.empty(len(columns)), np.zeros(self.state_size), out)  # fmt: skip
+        unknown = np.argwhere(~np.isfinite(out[self.warmup - 1 :]))
+        if len(unknown):
+            row, output = int(unknown[0, 0]) + self.warmup - 1, int(unknown[0, 1])
+            cause = _cause(self, bars, columns, row)
+            raise DataError(
+                f"{bars.symbol}: {not_finite(self, output, out[row, output], bars.t[row])} (row {row}){cause}"
+            )
         return out
+
+
+def not_finite(feature: Feature, output: int, value: float, t: int) -> str:
+    """The sentence that refuses an output after the warm-up, without its end."""
+    return f"feature {feature.spec_name()} gives {feature.outputs[output]} = {value} at {iso(t)}"
+
+
+def _cause(feature: Feature, bars: Bars, columns: np.ndarray, row: int) -> str:
+    seen = bars.values[: row + 1, columns]
+    low = np.argwhere(seen <= 0)
+    if len(low):
+        at, column = low[-1]
+        return (
+            f"; {feature.columns[column]} is {seen[at, column]} at row {at}. "
+            "A logarithm or a ratio needs values above zero. Drop those rows, or use features without logarithms."
+        )
+    return (
+        f", after its warm-up of {feature.warmup} bars. Every value must be finite there. "
+        "Check the bars for absurd values; for a feature of your own, check its step and its warmup."
+    )
 
 
 @compiled(types.void(types.FunctionType(STEP), _vector, types.Array(types.int64, 1, "C", readonly=True),

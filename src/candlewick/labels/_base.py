@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from candlewick.core.spec import Spec
 from candlewick.data.bars import Bars
+from candlewick.data.interval import parse_duration
 
 UNKNOWN = np.iinfo(np.int64).max
 """`known_at` of a row whose label the data does not reach."""
@@ -21,8 +22,9 @@ class LabelRows:
     """Labels of every bar of one instrument.
 
     Attributes:
-        value: float64 (n,), NaN where the data ends before the label is known or it crosses a gap.
-        known_at: int64 (n,), ns; `UNKNOWN` where value is NaN because the data ends.
+        value: float64 (n,), NaN where the data ends before the label is known, where it crosses a gap, and where the
+            question cannot be asked at that bar.
+        known_at: int64 (n,), ns; `UNKNOWN` where value is NaN for another reason than a gap.
         crosses_gap: bool (n,), the label interval `(t, known_at]` holds a step longer than `max_gap`.
     """
 
@@ -48,6 +50,13 @@ class Label(Spec):
     max_gap: str | None = Field(
         None, description="longest step inside a label, such as '4h'; longer ones give no label"
     )
+
+    @field_validator("max_gap")
+    @classmethod
+    def _is_a_duration(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_duration(value)
+        return value
 
     @abstractmethod
     def run(self, bars: Bars) -> LabelRows:
