@@ -7,10 +7,11 @@ import functools
 import hashlib
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -18,6 +19,7 @@ from candlewick.core.files import user_cache
 
 F = TypeVar("F", bound=Callable[..., Any])
 _log = logging.getLogger("candlewick")
+_KEPT_CACHES = 8  # of other versions of the package; each edit of a source makes a new one
 
 
 def compiled(signature: Any = None, **options: Any) -> Callable[[F], F]:
@@ -29,16 +31,17 @@ def compiled(signature: Any = None, **options: Any) -> Callable[[F], F]:
 
     def decorate(function: F) -> F:
         folder = _cache_folder()
-        outside = Path(function.__code__.co_filename).parent
         # numba looks at this setting once, while it decorates; other people's functions keep theirs.
-        before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(folder) if folder else ""
+        before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+        numba.config.CACHE_DIR = str(folder or "")  # type: ignore[attr-defined]
         try:
             arguments = () if signature is None else (signature,)
-            caching = folder is not None and outside.exists()
-            return numba.njit(*arguments, cache=caching, error_model="numpy", **options)(function)
+            # What was typed at a prompt has no file, and numba can only cache what has one.
+            caching = folder is not None and Path(function.__code__.co_filename).is_file()
+            compile_ = cast(Any, numba.njit)(*arguments, cache=caching, error_model="numpy", **options)
+            return cast(F, compile_(function))
         finally:
-            numba.config.CACHE_DIR = before
+            numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
 
     return decorate
 
@@ -47,14 +50,26 @@ def compiled(signature: Any = None, **options: Any) -> Callable[[F], F]:
 def _cache_folder() -> Path | None:
     folder = user_cache() / f"numba-{numba.__version__}-{_source_hash()}"
     try:
+        new = not folder.exists()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.stat().st_uid != os.getuid():
-            raise PermissionError(f"{folder} belongs to another user")
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
+        found = folder.stat()
+        if found.st_uid != os.getuid() or found.st_mode & 0o022:
+            raise PermissionError(f"{folder} can be written by another user")
+        with tempfile.TemporaryFile(dir=folder):  # also marks the folder as used today
+            pass
     except OSError as error:
         _log.warning("compiled code is not cached, every start compiles anew: %s", error)
         return None
+    if new:
+        _prune(folder)
+    return folder
+
+
+def _prune(newest: Path) -> None:
+    others = [path for path in newest.parent.glob("numba-*") if path != newest]
+    others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for stale in others[_KEPT_CACHES:]:
+        shutil.rmtree(stale, ignore_errors=True)
 
 
 def _source_hash() -> str:

@@ -3,7 +3,7 @@
 import copy
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,14 +16,16 @@ M = TypeVar("M", bound=BaseModel)
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml ships no types
     pass
 
 
 def _mapping_without_duplicates(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node)
+        key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, Hashable):
+            raise ConfigError(f"a key must be a plain word, was {key!r}, {key_node.start_mark}.")
         if key in seen:
             raise ConfigError(f"the key {key!r} stands twice, {key_node.start_mark}. Keep one.")
         seen.add(key)
@@ -72,7 +74,11 @@ def load(name_or_path: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
         raise ConfigError(
             f"no experiment or file is called {name_or_path!r}.{hint} Packaged: {', '.join(experiment_names())}."
         )
-    data = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} could not be read as text: {error}.") from error
+    data = parse_yaml(text, str(path))
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must hold a mapping of keys, was {type(data).__name__}.")
     return override(data, overrides)
@@ -120,9 +126,10 @@ def _set(data: Any, keys: Sequence[str], value: Any) -> None:
 
 
 def _enter(data: Any, key: str, where: str) -> Any:
-    if isinstance(data, list):
-        return data[_index(data, key, where)]
-    inner = data.setdefault(key, {})
+    place: Any = _index(data, key, where) if isinstance(data, list) else key
+    inner = data[place] if isinstance(data, list) else data.setdefault(key, {})
+    if isinstance(inner, str):  # a bare name means the member with its defaults
+        inner = data[place] = {"name": inner}
     if not isinstance(inner, dict | list):
         raise ConfigError(f"override {where} reaches into {inner!r}, which has no keys.")
     return inner

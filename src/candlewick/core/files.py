@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
         yield temporary
         _sync(temporary)
         os.replace(temporary, path)
@@ -92,6 +94,23 @@ def home() -> Path:
 def user_cache() -> Path:
     """The user's cache folder for candlewick (`$XDG_CACHE_HOME` or `~/.cache`)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "candlewick"
+
+
+def _sweep(path: Path) -> None:
+    # A killed writer cannot tidy up; its process is gone, so the next writer of the same file does.
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        if not _alive(left.name.removesuffix(".tmp").rpartition(".")[2]):
+            left.unlink(missing_ok=True)
+
+
+def _alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _sync(path: Path) -> None:

@@ -78,7 +78,8 @@ class Family(Generic[S]):
 
     def _folder(self) -> Path:
         spec = importlib.util.find_spec(self.package)
-        assert spec is not None and spec.submodule_search_locations
+        assert spec is not None
+        assert spec.submodule_search_locations
         return Path(spec.submodule_search_locations[0])
 
     def _only_class(self, module: ModuleType, where: str, wanted: str | None = None) -> type[S]:
@@ -104,12 +105,15 @@ class Family(Generic[S]):
         path = Path(path_text).expanduser().resolve()
         if not path.is_file():
             raise ConfigError(f"the file {path_text} of {name!r} does not exist (looked at {path}).")
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        module_name = f"candlewick_user_{path.stem}_{digest}"
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        place = hashlib.sha256(str(path).encode()).hexdigest()
+        # Named after its content too: an edited file is another module, so a long session sees the edit.
+        module_name = f"candlewick_user_{path.stem}_{place[:8]}_{digest[:12]}"
         module = sys.modules.get(module_name)
         if module is None:
             spec = importlib.util.spec_from_file_location(module_name, path)
-            assert spec is not None and spec.loader is not None
+            assert spec is not None
+            assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
             sys.modules[module_name] = module
             try:
@@ -118,7 +122,7 @@ class Family(Generic[S]):
                 del sys.modules[module_name]
                 raise ConfigError(f"{path} could not be loaded: {type(error).__name__}: {error}") from error
         member = self._only_class(module, str(path), wanted or None)
-        member.source_file = str(path)
+        member.source_file, member.source_hash = str(path), digest
         return member
 
 

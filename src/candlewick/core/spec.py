@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -22,6 +23,9 @@ class Spec(BaseModel):
     source_file: ClassVar[str | None] = None
     """Path of the user's file this class was loaded from; None inside the package."""
 
+    source_hash: ClassVar[str | None] = None
+    """sha256 of that file when it was loaded."""
+
     @classmethod
     def spec_name(cls) -> str:
         """What a configuration calls this member: `log_return`, or `my_features.py:Skew`."""
@@ -33,14 +37,27 @@ class Spec(BaseModel):
         """Plain JSON data from which the family builds an equal spec."""
         return {"name": self.spec_name(), **self.model_dump(mode="json")}
 
+    def identity(self) -> dict[str, Any]:
+        """What the content id is a hash of: names and values, and for a user's own class its source, not its place."""
+        plain = self.model_dump(mode="json")
+        values = {key: _identity(getattr(self, key), value) for key, value in plain.items()}
+        if self.source_file is None:
+            return {"name": self.spec_name(), **values}
+        name = f"{Path(self.source_file).name}:{type(self).__qualname__}"
+        return {"name": name, "source": self.source_hash, **values}
+
     @property
     def content_id(self) -> str:
-        """16 hex digits of sha256 over the canonical JSON, and over the source for a user's own class."""
-        digest = hashlib.sha256(canonical_json(self.to_dict()))
-        if self.source_file is not None:
-            with open(self.source_file, "rb") as file:
-                digest.update(file.read())
-        return digest.hexdigest()[:16]
+        """16 hex digits of sha256 over the canonical JSON of `identity`: the same on every machine."""
+        return content_id(self.identity())
+
+
+def _identity(value: Any, plain: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.identity()
+    if isinstance(value, tuple):
+        return [_identity(*pair) for pair in zip(value, plain, strict=True)]
+    return plain
 
 
 def canonical_json(data: Any) -> bytes:
