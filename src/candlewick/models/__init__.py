@@ -4,3 +4,5 @@ from candlewick.core.registry import Family
 from candlewick.models._base import Estimator, Model, Network
 
 MODELS = Family("candlewick.models", Model)
+
+__all__ = ["MODELS", "Estimator", "Model", "Network"]

@@ -5,7 +5,7 @@ Fitted parameters are a plain mapping of names to arrays for both, so every mode
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -21,7 +21,15 @@ Weights = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class LayerCount:
-    """Exact cost of one layer: parameters, and multiply-adds for one step of one sequence."""
+    """Exact cost of one layer: parameters, and multiply-adds for one step of one sequence.
+
+    Multiply-adds are those of matrix products; work per unit (gates, norms, activations) is not counted.
+
+    Attributes:
+        layer: path of the module in the built network, such as `lstm.0`; every parameter belongs to one layer.
+        parameters: numbers that are fitted; for trees, whose size the data decides, the most there can be.
+        multiply_adds: for one forecast of an estimator, for one step of one sequence of a network.
+    """
 
     layer: str
     parameters: int
@@ -36,6 +44,9 @@ class Model(Spec):
 
     simple: ClassVar[bool] = False
     """Whether it is one of the plain models that a deep one must beat to be worth its cost."""
+
+    tiny: ClassVar[dict[str, Any]] = {}
+    """Parameters of the smallest variant worth the name; the contracts are tested on it."""
 
     @abstractmethod
     def count(self, inputs: int, head: Head, length: int) -> tuple[LayerCount, ...]:

@@ -1,0 +1,1 @@
+"""Modules of networks, in torch; imported only while a network is built."""

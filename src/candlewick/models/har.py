@@ -1,0 +1,109 @@
+"""HAR: the logarithm of variance on the logarithms of its averages over a day, a week and a month.
+
+log y = b0 + sum_k b_k log(mean of the newest lags_k echoes), by ordinary least squares; the forecast is
+exp(fitted) times the mean of exp(residual), Duan's smearing factor, because the mean of an exponential is
+not the exponential of the mean.
+
+Reference: Corsi, "A simple approximate long-memory model of realized volatility", Journal of Financial
+Econometrics 7 (2009). Duan, "Smearing estimate: a nonparametric retransformation method", JASA 78 (1983).
+"""
+
+import logging
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from candlewick.core.errors import ConfigError, TrainingError
+from candlewick.models._base import Estimator, LayerCount, Weights
+from candlewick.models._heads import SMALLEST_VARIANCE_SHARE, Head, HeadScale, Variance
+from candlewick.samples.dataset import Samples
+
+_log = logging.getLogger("candlewick")
+
+
+class Har(Estimator):
+    """Heterogeneous autoregression of a variance on its own echoes; it reads no feature.
+
+    Labels and averages below `SMALLEST_VARIANCE_SHARE` of the training mean are raised to it, because a
+    logarithm needs a positive number.
+
+    An echo may be unknown in an instrument's first rows. A training row without a whole window is left out. A
+    forecast there averages the echoes that are known, and is the training mean where none is. Both are counted
+    in the log.
+
+    Raises:
+        ConfigError: the head is not a variance head.
+        TrainingError: fewer than ten rows a coefficient have a whole window of echoes.
+    """
+
+    simple: ClassVar[bool] = True
+    needs_echo: ClassVar[bool] = True
+
+    lags: tuple[int, ...] = Field((1, 5, 22), description="bars each average runs over, increasing")
+
+    @field_validator("lags")
+    @classmethod
+    def _increasing(cls, lags: tuple[int, ...]) -> tuple[int, ...]:
+        if not lags or any(b <= a for a, b in zip((0, *lags), lags, strict=False)):
+            raise ValueError("lags must be positive and increase, such as [1, 5, 22]")
+        return lags
+
+    def count(self, inputs: int, head: Head, length: int) -> tuple[LayerCount, ...]:
+        """An intercept, a coefficient a lag, and the smearing factor."""
+        return (LayerCount("regression", len(self.lags) + 2, len(self.lags)),)
+
+    def fit(self, train: Samples, *, head: Head, scale: HeadScale, seed: int) -> Weights:
+        """`coefficients` (intercept first), `log_smear`, and how many rows were `left_out`."""
+        if not isinstance(head, Variance):
+            raise ConfigError(f"har forecasts variances only, was asked for a {type(head).__name__} head. Use linear.")
+        echoes = echo_windows(train, self.lags[-1])
+        whole = ~np.isnan(echoes).any(axis=1)
+        needed = 10 * (len(self.lags) + 1)
+        if whole.sum() < needed:
+            raise TrainingError(
+                f"har needs {needed} training rows with {self.lags[-1]} known echoes each, was {whole.sum()}. "
+                "Use more bars, shorter lags, or a label that has an echo."
+            )
+        if not whole.all():
+            _log.info("har: %d of %d training rows lack echoes and are left out", (~whole).sum(), len(whole))
+        design = self._design(echoes[whole], scale)
+        target = np.log(np.maximum(train.y[whole] / scale.scale, SMALLEST_VARIANCE_SHARE))
+        coefficients = np.linalg.lstsq(design, target, rcond=None)[0]
+        smear = np.mean(np.exp(target - design @ coefficients))
+        return {
+            "coefficients": coefficients,
+            "log_smear": np.array([np.log(smear)]),
+            "left_out": np.array([len(whole) - whole.sum()]),
+        }
+
+    def predict(self, weights: Weights, samples: Samples, *, head: Head, scale: HeadScale) -> np.ndarray:
+        """log(forecast / scale) of every sample."""
+        echoes = echo_windows(samples, self.lags[-1])
+        short = np.isnan(echoes).any(axis=1)
+        unknown = np.isnan(echoes).all(axis=1)
+        if short.any():
+            _log.info("har: %d of %d forecasts average fewer echoes than asked", short.sum(), len(short))
+        raw = np.zeros((len(samples), 1))
+        raw[~unknown, 0] = self._design(echoes[~unknown], scale) @ weights["coefficients"] + weights["log_smear"]
+        return raw
+
+    def _design(self, echoes: np.ndarray, scale: HeadScale) -> np.ndarray:
+        known = ~np.isnan(echoes)
+        total = np.cumsum(np.where(known, echoes, 0.0)[:, ::-1], axis=1)
+        number = np.cumsum(known[:, ::-1], axis=1)
+        newest_first = np.array(self.lags) - 1
+        # Where the newest echo alone is unknown, the shortest average has nothing: it takes the longest one.
+        longest = total[:, -1:] / number[:, -1:]
+        means = np.where(number > 0, total / np.maximum(number, 1), longest)[:, newest_first]
+        logs = np.log(np.maximum(means / scale.scale, SMALLEST_VARIANCE_SHARE))
+        return np.concatenate([np.ones((len(logs), 1)), logs], axis=1)
+
+
+def echo_windows(samples: Samples, length: int) -> np.ndarray:
+    """float64 (m, length): the newest echoes of each sample, oldest first, NaN before its instrument begins."""
+    data = samples.data
+    at = samples.index[:, None] + np.arange(1 - length, 1)
+    inside = np.maximum(at, 0)
+    same = (at >= 0) & (data.symbol[inside] == data.symbol[samples.index][:, None])
+    return np.where(same, data.echo[inside], np.nan)
