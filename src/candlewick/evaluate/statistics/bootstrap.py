@@ -1,0 +1,105 @@
+"""Block-bootstrap intervals: how far a figure could have come out otherwise, dependence in time kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from candlewick.core.errors import DataError
+
+MINIMUM_ROWS = 30
+"""Below this many rows no interval and no test is given."""
+
+Statistic = Callable[[np.ndarray], float]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and where it could lie: `confidence` of the resampled figures fall between `low` and `high`.
+
+    `low` and `high` are NaN where there are too few rows, or the figure is undefined in over 5 % of the resamples.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    confidence: float
+    block: float
+
+
+def block_length(rows: np.ndarray) -> float:
+    """Mean block of the stationary bootstrap, chosen from the data: at least 1, at most a fifth of the rows.
+
+    `rows` is float64 (n,) or (n, columns); the longest of the columns' lengths is taken, 1 for constant ones.
+
+    Reference: Politis, White, Automatic block-length selection for the dependent bootstrap, 2004; corrected 2009.
+    """
+    from arch.bootstrap import optimal_block_length
+
+    rows = np.asarray(rows, dtype=np.float64).reshape(len(rows), -1)
+    moving = rows[:, np.ptp(rows, axis=0) > 0]
+    if len(rows) < MINIMUM_ROWS or moving.shape[1] == 0:
+        return 1.0
+    longest = float(optimal_block_length(moving)["stationary"].max())
+    return float(np.clip(longest, 1.0, len(rows) / 5)) if np.isfinite(longest) else 1.0
+
+
+def interval(
+    statistic: Statistic,
+    rows: np.ndarray,
+    *,
+    seed: int,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    block: float | None = None,
+) -> Interval:
+    """Percentile interval of `statistic(rows)` by the stationary bootstrap.
+
+    Args:
+        statistic: float64 (n,) or (n, columns) -> one number. Rows are drawn whole, so a difference between two
+            columns is a paired difference.
+        rows: float64 (n,) or (n, columns), in time order.
+        seed: fixes the resamples.
+        confidence: between 0 and 1.
+        resamples: how many.
+        block: mean block length; None chooses it from the data.
+
+    Raises:
+        DataError: rows that are not finite.
+
+    Reference: Politis, Romano, The stationary bootstrap, 1994.
+    """
+    from arch.bootstrap import StationaryBootstrap
+
+    rows = checked_rows(rows)
+    estimate = float(statistic(rows)) if len(rows) else float("nan")
+    if len(rows) < MINIMUM_ROWS:
+        return Interval(estimate, float("nan"), float("nan"), confidence, 1.0)
+    block = block_length(rows) if block is None else block
+    draws = StationaryBootstrap(block, rows, seed=seed).apply(lambda drawn: float(statistic(drawn)), resamples).ravel()
+    if np.isnan(draws).mean() > 0.05:
+        return Interval(estimate, float("nan"), float("nan"), confidence, block)
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(draws, [tail, 1 - tail])
+    return Interval(estimate, float(low), float(high), confidence, block)
+
+
+def mean(rows: np.ndarray) -> float:
+    """The mean of all rows, as a statistic."""
+    return float(np.mean(rows))
+
+
+def checked_rows(rows: np.ndarray) -> np.ndarray:
+    """`rows` as float64.
+
+    Raises:
+        DataError: a value is not finite.
+    """
+    rows = np.asarray(rows, dtype=np.float64)
+    bad = np.argwhere(~np.isfinite(rows))
+    if len(bad):
+        raise DataError(
+            f"row {bad[0][0]} of {len(rows)} is not finite, and {len(bad)} values in all. "
+            "Compare only rows that every model has forecast."
+        )
+    return rows
