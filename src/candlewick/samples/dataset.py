@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from candlewick.core.errors import ConfigError, DataError
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -55,10 +57,21 @@ class Samples:
     Attributes:
         data: the dataset, with scaled `x`.
         index: int64 (m,), the rows whose label is asked for, increasing.
+
+    Raises:
+        DataError: a row has no whole window, so that one taken for it would reach into another instrument.
     """
 
     data: Dataset
     index: np.ndarray
+
+    def __post_init__(self) -> None:
+        bad = self.index[~self.data.ready[self.index]]
+        if len(bad):
+            raise DataError(
+                f"{len(bad)} of {len(self.index)} rows are not ready, the first is row {bad[0]}: a window of "
+                f"{self.data.length} rows and the warm-up before it do not fit. Take rows where `ready` is true."
+            )
 
     def __len__(self) -> int:
         return len(self.index)
@@ -84,6 +97,15 @@ class Samples:
         return self.windows[self.index[positions] - self.data.length + 1]
 
     def echo_window(self, length: int) -> np.ndarray:
-        """float64 (m, length): the label's last known values at the sample's newest `length` rows, oldest first."""
+        """float64 (m, length): the label's last known values at the sample's newest `length` rows, oldest first.
+
+        Raises:
+            ConfigError: it would reach back beyond the sample's window, into rows that were not purged for it.
+        """
+        if length > self.data.length:
+            raise ConfigError(
+                f"the model reads {length} rows of the label's past, but a sample holds {self.data.length}. "
+                f"Set the samples' length to {length} or more, or let the model read fewer."
+            )
         view = np.lib.stride_tricks.sliding_window_view(self.data.echo, length)
         return view[self.index - length + 1]
