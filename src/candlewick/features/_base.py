@@ -123,7 +123,10 @@ def _cause(feature: Feature, bars: Bars, columns: np.ndarray, row: int) -> str:
 @compiled(types.void(types.FunctionType(STEP), _vector, types.Array(types.int64, 1, "C", readonly=True),
                      types.Array(types.float64, 2, "C", readonly=True), types.int64[::1], _vector, _vector,
                      types.float64[:, ::1]))  # fmt: skip
-def scan(step, params, t, values, columns, row, state, out):  # type: ignore[no-untyped-def]
+def scan(
+    step: Step, params: np.ndarray, t: np.ndarray, values: np.ndarray, columns: np.ndarray, row: np.ndarray,
+    state: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
     """Run `step` over rows of `values` in order; `row` is scratch, `state` is changed, `out` is written."""
     for i in range(values.shape[0]):
         for j in range(columns.shape[0]):
