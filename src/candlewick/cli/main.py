@@ -1,0 +1,107 @@
+"""The `candlewick` command. Commands live a file each and are imported when they are called."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from candlewick.core.errors import CandlewickError, MissingDependencyError
+
+EXIT_CODES = """
+Exit codes: 0 done (for check, audit and check-member: nothing found); 1 something was found;
+2 a command, experiment or override that cannot be meant; 3 data; 4 a leak; 5 training; 6 storage;
+7 an optional library is missing; 70 a defect of candlewick; 130 interrupted.
+"""
+
+app = App(
+    name="candlewick",
+    help="Deep learning on market bars: from bars to a verdict that is net of luck, leaks and costs.",
+    help_epilogue=EXIT_CODES.strip().replace("\n", " "),
+    version=lambda: version("candlewick"),
+    default_parameter=Parameter(negative=""),
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+
+_COMMANDS = {
+    "Work": {
+        "run": "Run an experiment: fit, forecast, back-test, judge, report.",
+        "compare": "Two runs or several models on the same folds, seeds and costs: is the difference real?",
+        "predict": "Forecast new bars with the models of a run.",
+    },
+    "Checks": {
+        "check": "Say what is in a file of bars and what is wrong with it.",
+        "audit": "Look for leaks of the future into an experiment.",
+        "check-member": "Run a family's contracts on a member: a file of your own, or a packaged name.",
+    },
+    "What there is": {
+        "experiments": "Experiments that ship with the package.",
+        "runs": "Runs in a folder, with their verdicts.",
+        "features": "Features: closed bars to numbers.",
+        "labels": "Labels: what is asked of the future.",
+        "models": "Models: samples to forecasts.",
+        "scalers": "Scalers, fitted on training rows only.",
+        "splits": "Splits of time into training, validation and test rows.",
+        "losses": "Losses that networks are trained on.",
+        "metrics": "Metrics of forecasts and of trading.",
+        "policies": "Policies: forecasts to positions.",
+        "sources": "Sources of bars.",
+        "markets": "Synthetic markets whose truth is known.",
+    },
+}
+_LISTS = {"features", "labels", "models", "scalers", "splits", "losses", "metrics", "policies", "sources", "markets"}
+
+app["--help"].group = app["--version"].group = Group("Options", sort_key=len(_COMMANDS))
+for _order, (_title, _commands) in enumerate(_COMMANDS.items()):
+    _group = Group(_title, sort_key=_order)
+    for _place, (_name, _help) in enumerate(_commands.items()):
+        _module = "families" if _name in _LISTS else _name.replace("-", "_")
+        app.command(
+            f"candlewick.cli.{_module}:{_name.replace('-', '_')}", name=_name, help=_help, group=_group, sort_key=_place
+        )
+
+
+def main() -> None:
+    """Entry point of the `candlewick` command."""
+    sys.exit(call(sys.argv[1:]))
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Carry out one command line and return its exit code."""
+    try:
+        code = app(arguments, exit_on_error=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except CycloptsError:
+        return 2  # cyclopts has said what is wrong
+    except CandlewickError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        # The reader has gone, as in `candlewick features | head -1`; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "candlewick":
+            return _defect()
+        return _fail(
+            f"this part needs the library {error.name}, which is not installed. "
+            "Install candlewick with its extras: pip install 'candlewick[train,io]'.",
+            MissingDependencyError.exit_code,
+        )
+    except Exception:
+        return _defect()
+
+
+def _fail(text: str, code: int) -> int:
+    print(f"candlewick: {text}", file=sys.stderr)
+    return code
+
+
+def _defect() -> int:
+    traceback.print_exc()
+    return _fail("this is a defect of candlewick, not of your input. Please report it with the lines above.", 70)

@@ -1,0 +1,52 @@
+"""Run an experiment."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from candlewick.cli.show import Show, table
+from candlewick.core.errors import ConfigError
+
+
+def run(
+    experiment: Annotated[str | None, Parameter(help="A packaged name, a YAML file, or nothing with --resume.")] = None,
+    /,
+    *overrides: Annotated[str, Parameter(help="For example model=lstm5 train.learning_rate=1e-4 features.0.length=5.")],
+    out: Annotated[Path | None, Parameter(help="Folder for the run; a new one below ./runs by default.")] = None,
+    resume: Annotated[Path | None, Parameter(help="Go on with the run in this folder, to the same bits.")] = None,
+    workers: Annotated[int | None, Parameter(help="Processes that fit side by side; one a core by default.")] = None,
+    show: Show = Show(),  # noqa: B008 (frozen)
+) -> None:
+    """Run an experiment: fit, forecast out of sample, back-test, judge and report."""
+    from candlewick.lab.experiment import Experiment
+    from candlewick.lab.run import run as carry_out
+    from candlewick.lab.runs import open_run
+
+    if experiment is not None:
+        wanted = Experiment.of(experiment, *overrides)
+    elif resume is not None:
+        wanted = open_run(resume).experiment
+    else:
+        raise ConfigError(
+            "run needs an experiment, was given none. "
+            "Name one (`candlewick experiments` lists them) or resume a run with --resume FOLDER."
+        )
+    with show.progress() as progress:
+        done = carry_out(wanted, out=out, resume=resume, workers=workers, progress=progress)
+    tell(done, show)
+
+
+def tell(run: Any, show: Show) -> None:
+    """A run's verdicts, metrics and folder."""
+    summary = {"run": str(run.folder), "report": str(run.report), "sentences": run.sentences, **run.record}
+    if show.data(summary):
+        return
+    print()
+    for sentence in run.sentences:
+        print(sentence)
+    print()
+    for title, columns, rows in run.tables:
+        table(columns, rows, title=title)
+    print(f"run      {run.folder}")
+    print(f"report   {run.report}")
