@@ -1,0 +1,118 @@
+"""When each bar is known: from stamps of opens or closes, dates or times, to its close in UTC."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from candlewick.core.clock import NS_PER_DAY
+from candlewick.core.errors import DataError
+from candlewick.data.interval import UNITS, format_duration, parse_duration
+from candlewick.data.stamps import Stamps
+from candlewick.data.zones import to_utc, to_wall
+
+Stamp = Literal["open", "close"]
+MILLISECOND = UNITS["ms"]
+
+
+@dataclass(frozen=True, eq=False)
+class Closes:
+    """The close of every row's bar.
+
+    Attributes:
+        t: int64 (n,), ns UTC.
+        interval_ns: nominal length of a bar; 0 where one row is all there is.
+        skipped: bool (n,), the zone's clock never shows this time.
+        undecided: bool (n,), the zone's clock shows this time twice, and the order of rows does not decide.
+        meaning: what the stamps were taken for, for people.
+    """
+
+    t: np.ndarray
+    interval_ns: int
+    skipped: np.ndarray
+    undecided: np.ndarray
+    meaning: str
+
+
+def closes(
+    stamps: Stamps, group: np.ndarray, *, stamp: Stamp, zone: str, interval: str | None, session_close: str | None
+) -> Closes:
+    """Closes of bars from their stamps; `group` (n,) is the instrument of each row.
+
+    A time that is a close is the close. A time that is an open closes one interval later, or at the instrument's next
+    open where that comes sooner (the short last bar of a session). Dates without a time of day (or midnights all
+    through) are session dates: known at `session_close` of that day in `zone`; without it a date that is a close is
+    known at the end of that day, and one that is an open at the end of the interval that begins there.
+
+    Raises:
+        DataError: `session_close` is not a time of day, or the stamps are not dates.
+    """
+    if session_close is not None and not stamps.dates:
+        raise DataError("session_close says when a date is known, but these stamps have a time of day. Leave it out.")
+    if stamps.dates:
+        return _of_dates(stamps, group, stamp, zone, interval, session_close)
+    utc, skipped, undecided = _utc(stamps, zone, group)
+    length = parse_duration(interval) if interval else _median_step(utc, group)
+    if stamp == "close":
+        shift = _millisecond_short(utc, length)
+        meaning = "the bar's close" + (", one millisecond short, which is added" if shift else "")
+        return Closes(utc + shift, length, skipped, undecided, meaning)
+    t, early = _until_next(utc, length, group)
+    return Closes(t, length, skipped, undecided, f"the bar's open; it is known {format_duration(length)} later{early}")
+
+
+def _utc(stamps: Stamps, zone: str, group: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    utc, skipped, undecided = to_utc(stamps.ns, zone, group)
+    aware = stamps.aware
+    return np.where(aware, stamps.ns, utc), skipped & ~aware, undecided & ~aware
+
+
+def _of_dates(
+    stamps: Stamps, group: np.ndarray, stamp: Stamp, zone: str, interval: str | None, session_close: str | None
+) -> Closes:
+    day = np.where(stamps.aware, to_wall(stamps.ns, zone), stamps.ns)
+    length = parse_duration(interval) if interval else _median_step(day, group) or NS_PER_DAY
+    if session_close is not None:
+        wall, meaning = (
+            day + _time_of_day(session_close),
+            f"session dates; a bar is known at {session_close} of its day",
+        )
+    elif stamp == "close":
+        wall, meaning = day + NS_PER_DAY, "session dates; a bar is known at the end of its day"
+    else:
+        wall, early = _until_next(day, length, group)
+        meaning = f"dates of the bar's open; it is known {format_duration(length)} later{early}"
+    t, skipped, undecided = to_utc(wall, zone, group)
+    return Closes(t, length, skipped, undecided, meaning)
+
+
+def _time_of_day(text: str) -> int:
+    hours, colon, minutes = text.partition(":")
+    if not (colon and hours.isdigit() and minutes.isdigit() and len(minutes) == 2) or int(minutes) > 59:
+        raise DataError(f"session_close must read like '16:00', was {text!r}.")
+    if int(hours) > 24 or (int(hours) == 24 and int(minutes)):
+        raise DataError(f"session_close must lie in one day, 00:00 to 24:00, was {text!r}.")
+    return int(hours) * UNITS["h"] + int(minutes) * UNITS["m"]
+
+
+def _median_step(ns: np.ndarray, group: np.ndarray) -> int:
+    order = np.argsort(group, kind="stable")
+    steps = np.abs(np.diff(ns[order]))[np.diff(group[order]) == 0]
+    steps = steps[steps > 0]
+    return int(np.median(steps)) if len(steps) else 0
+
+
+def _until_next(opens: np.ndarray, length: int, group: np.ndarray) -> tuple[np.ndarray, str]:
+    order = np.argsort(group, kind="stable")
+    step = np.full(len(opens), length)
+    step[order[:-1]] = np.where(np.diff(group[order]) == 0, np.diff(opens[order]), length)
+    short = (step > 0) & (step < length)
+    count = int(short.sum())
+    early = f" ({count:,} that the next open follows sooner: at that open)" if count else ""
+    return opens + np.where(short, step, length), early
+
+
+def _millisecond_short(utc: np.ndarray, length: int) -> int:
+    # Some exchanges write the last millisecond of a bar as its close: 23:59:59.999.
+    whole = length % UNITS["s"] == 0 and len(utc) > 0
+    return MILLISECOND if whole and bool(np.all((utc + MILLISECOND) % UNITS["s"] == 0)) else 0

@@ -1,0 +1,82 @@
+"""What speaks for stamps of opens and what for stamps of closes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from candlewick.core.clock import NS_PER_DAY, iso
+from candlewick.data.bars import Bars
+from candlewick.data.interval import UNITS, format_duration
+from candlewick.data.table import Table
+
+HALF_HOUR = 30 * UNITS["m"]
+
+
+def evidence_of(tables: Sequence[Table], bars: Sequence[Bars], now: int) -> tuple[str, ...]:
+    """Lines for people; decisive ones first, none where there are no bars."""
+    if not tables:
+        return ()
+    lines = [*_edges(tables), *_last(tables, now), *_opens(bars)]
+    return tuple(lines)
+
+
+def _edges(tables: Sequence[Table]) -> list[str]:
+    interval = tables[0].interval_ns
+    if not 0 < interval < NS_PER_DAY:
+        return []
+    firsts, lasts = [], []
+    for table in tables:
+        breaks = np.flatnonzero(np.diff(table.stamp) > max(1.5 * interval, UNITS["h"]))
+        firsts.append(table.stamp[breaks + 1])
+        lasts.append(table.stamp[breaks])
+    first, starts = _most_common(np.concatenate(firsts) % NS_PER_DAY)
+    last, ends = _most_common(np.concatenate(lasts) % NS_PER_DAY)
+    count = sum(len(part) for part in firsts)
+    if count < 3:
+        return []
+    line = (
+        f"after breaks of an hour or more the first stamp is mostly {_clock(first)} ({starts} of {count}), "
+        f"before them the last is mostly {_clock(last)} ({ends} of {count})"
+    )
+    return [line + _reading(first, last, interval)]
+
+
+def _reading(first: int, last: int, interval: int) -> str:
+    if interval >= HALF_HOUR:
+        return ""
+    if first % HALF_HOUR == 0 and (last + interval) % HALF_HOUR == 0:
+        return ": as stamps of opens are"
+    if (first - interval) % HALF_HOUR == 0 and last % HALF_HOUR == 0:
+        return ": as stamps of closes are"
+    return ""
+
+
+def _most_common(values: np.ndarray) -> tuple[int, int]:
+    if len(values) == 0:
+        return 0, 0
+    unique, counts = np.unique(values, return_counts=True)
+    return int(unique[np.argmax(counts)]), int(counts.max())
+
+
+def _clock(ns: int) -> str:
+    return iso(ns)[11:19].removesuffix(":00")
+
+
+def _last(tables: Sequence[Table], now: int) -> list[str]:
+    newest = max(int(table.t[-1]) for table in tables)
+    where = "before" if newest <= now else "AFTER"
+    return [f"the last bar closes {iso(newest)}, {format_duration(_rounded(abs(now - newest)))} {where} now"]
+
+
+def _rounded(ns: int) -> int:
+    unit = next((size for size in UNITS.values() if ns >= 2 * size), 1)
+    return ns // unit * unit
+
+
+def _opens(bars: Sequence[Bars]) -> list[str]:
+    from candlewick.data.checks import open_equals_previous_close
+
+    shares = [open_equals_previous_close(each) for each in bars]
+    if not np.isfinite(shares).any():
+        return []
+    return [f"{np.nanmean(shares):.1%} of opens repeat the close before"]
