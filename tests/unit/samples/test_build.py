@@ -102,5 +102,5 @@ def test_a_value_beyond_float32_is_refused_with_its_row():
         def run(self, bars: Bars) -> np.ndarray:
             return bars.values[:, 1:]
 
-    with pytest.raises(DataError, match="A: feature volume at row 30 .*not finite"):
+    with pytest.raises(DataError, match=r"A: feature volume at row 30 .*not finite"):
         build(Panel((bars,)), Volume(), LABEL, length=5)  # type: ignore[arg-type]

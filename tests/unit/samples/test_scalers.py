@@ -43,7 +43,7 @@ def test_statistics_of_all_rows_would_differ_and_cannot_be_had(data, train):
     labelled = np.flatnonzero(data.labelled)
     leaked = Standard().fit(data, TrainRows(labelled))
     assert not np.allclose(leaked["center"], Standard().fit(data, train)["center"])
-    with pytest.raises(LeakError, match="given TestRows.*Only TrainRows are allowed"):
+    with pytest.raises(LeakError, match=r"given TestRows.*Only TrainRows are allowed"):
         Standard().fit(data, TestRows(labelled))
 
 
