@@ -71,8 +71,17 @@ def _children(trees: list[tuple[Any, int]], roots: np.ndarray, side: str) -> np.
 
 
 def _boost(weights: Weights, x: np.ndarray, trees: slice, out: np.ndarray) -> None:
-    nodes = [weights[key] for key in ("feature", "threshold", "left", "right", "value")]
-    _add_trees(np.ascontiguousarray(x), *nodes, weights["root"][trees], weights["column"][trees], out)
+    _add_trees(
+        np.ascontiguousarray(x),
+        weights["feature"],
+        weights["threshold"],
+        weights["left"],
+        weights["right"],
+        weights["value"],
+        weights["root"][trees],
+        weights["column"][trees],
+        out,
+    )
 
 
 def _readonly(dtype: Any, dimensions: int = 1) -> Any:

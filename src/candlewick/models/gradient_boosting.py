@@ -65,23 +65,11 @@ class GradientBoosting(Estimator):
 
     def fit(self, train: Samples, *, head: Head, scale: HeadScale, seed: int) -> Weights:
         """The trees as arrays (see `models._trees`); `classes` that were met, or the `spread` of residuals."""
-        x, target = newest(train, self.lags), _target(head, train.y, scale)
-        *_, (earlier, later) = forward_blocks(train, _INNER_BLOCKS)
-        ensembles, rounds = [], []
-        weights: Weights = {}
-        for loss in _losses(head):
-            first = self.estimator(loss, self.rounds, seed).fit(x[earlier], target[earlier])
-            staged = stages(flatten([first], [self.rounds]), x[later])
-            if isinstance(head, Classes):
-                staged = np.stack([_logits(raw, first.classes_, head.classes) for raw in staged])
-            best = int(np.argmin([_score(loss, raw, target[later]) for raw in staged]))
-            ensembles.append(self.estimator(loss, max(best, 1), seed).fit(x, target))
-            rounds.append(best)
-            if isinstance(head, Gaussian):
-                weights["spread"] = fit_spread(head, target[later] - staged[best][:, 0])
-        if isinstance(head, Classes):
-            weights["classes"] = ensembles[0].classes_.astype(np.int64)
-        return flatten(ensembles, rounds) | weights
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        # One thread: the trees are small, and threads that wait for each other on a busy machine cost 50 times more.
+        with threadpool_limits(limits=1):
+            return self._fit(train, head, scale, seed)
 
     def predict(self, weights: Weights, samples: Samples, *, head: Head, scale: HeadScale) -> np.ndarray:
         """Raw outputs, equal to scikit-learn's own to the last bits."""
@@ -114,6 +102,25 @@ class GradientBoosting(Estimator):
         if isinstance(loss, float):
             return HistGradientBoostingRegressor(loss="quantile", quantile=loss, **common)
         return HistGradientBoostingRegressor(loss=loss, **common)
+
+    def _fit(self, train: Samples, head: Head, scale: HeadScale, seed: int) -> Weights:
+        x, target = newest(train, self.lags), _target(head, train.y, scale)
+        *_, (earlier, later) = forward_blocks(train, _INNER_BLOCKS)
+        ensembles, rounds = [], []
+        weights: Weights = {}
+        for loss in _losses(head):
+            first = self.estimator(loss, self.rounds, seed).fit(x[earlier], target[earlier])
+            staged = stages(flatten([first], [self.rounds]), x[later])
+            if isinstance(head, Classes):
+                staged = np.stack([_logits(raw, first.classes_, head.classes) for raw in staged])
+            best = int(np.argmin([_score(loss, raw, target[later]) for raw in staged]))
+            ensembles.append(self.estimator(loss, max(best, 1), seed).fit(x, target))
+            rounds.append(best)
+            if isinstance(head, Gaussian):
+                weights["spread"] = fit_spread(head, target[later] - staged[best][:, 0])
+        if isinstance(head, Classes):
+            weights["classes"] = ensembles[0].classes_.astype(np.int64)
+        return flatten(ensembles, rounds) | weights
 
 
 def _losses(head: Head) -> tuple[str | float, ...]:

@@ -50,11 +50,15 @@ class Linear(Estimator):
 
     def fit(self, train: Samples, *, head: Head, scale: HeadScale, seed: int) -> Weights:
         """`matrix`, `intercept` and `alpha`; for numbers `spread`, for variances the smearing factor's log."""
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
         x = newest(train, self.lags)
         blocks = list(forward_blocks(train, self.blocks))
-        if isinstance(head, Classes):
-            return _fit_classes(x, train.y.astype(np.int64), head.classes, blocks)
-        return _fit_numbers(x, _target(head, train.y, scale), head, blocks)
+        # One thread: the matrices are small, and threads that wait for each other on a busy machine cost 20 times more.
+        with threadpool_limits(limits=1):
+            if isinstance(head, Classes):
+                return _fit_classes(x, train.y.astype(np.int64), head.classes, blocks)
+            return _fit_numbers(x, _target(head, train.y, scale), head, blocks)
 
     def predict(self, weights: Weights, samples: Samples, *, head: Head, scale: HeadScale) -> np.ndarray:
         """Raw outputs: standardised number, log variance, or logits."""

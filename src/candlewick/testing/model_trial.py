@@ -1,0 +1,139 @@
+"""A model under trial: planted data whose answer is known, and one way to fit and forecast for both bases."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from candlewick.core import random
+from candlewick.models import Estimator, Model, Network
+from candlewick.models._base import Weights
+from candlewick.models._heads import Belief, Classes, Gaussian, Head, HeadScale, Point, Quantile, Variance
+from candlewick.models._spread import around, fit_spread
+from candlewick.samples.dataset import Dataset, Samples
+from candlewick.train.recipe import Recipe
+from candlewick.train.schedules import Constant
+
+HEADS: tuple[Head, ...] = (Point(), Variance(), Gaussian(), Quantile(), Classes(classes=3))
+BARS, LENGTH, WIDTH = 1600, 6, 3
+FIRST, CUT, TEST = 100, 1100, 1110
+"""Training rows are FIRST .. CUT - 1, test rows TEST .. BARS - 2; the label of the last bar is not known."""
+
+RECIPE = Recipe(epochs=8, batch=32, learning_rate=3e-3, patience=None, schedule=Constant())
+"""How networks are trained in a trial."""
+
+
+def planted(head: Head, seed: int, *, shuffled: bool = False) -> Dataset:
+    """One instrument whose label is the next value of a persistent hidden state, in the form the head expects.
+
+    Column 0 shows the state with a little noise and the echo is the label before, so that either is enough to
+    forecast well. `shuffled` deals the labels out at random (and the echoes with them): nothing can be forecast.
+    """
+    rng = random.stream(seed, "planted", type(head).__name__)
+    state = np.zeros(BARS + 1)
+    for i in range(1, BARS + 1):
+        state[i] = 0.95 * state[i - 1] + np.sqrt(1 - 0.95**2) * rng.standard_normal()
+    y = _label(head, state[1:], rng)
+    x = rng.standard_normal((BARS, WIDTH))
+    x[:, 0] = state[:-1] + 0.1 * x[:, 0]
+    if shuffled:
+        rng.shuffle(y)
+    echo = np.concatenate([[np.nan], y[:-1]])
+    y[-1] = np.nan
+    t = np.arange(BARS, dtype=np.int64) * 60
+    columns = tuple(f"x{k}" for k in range(WIDTH))
+    ready = np.arange(BARS) >= LENGTH - 1
+    return Dataset(
+        x.astype(np.float32), columns, t, np.zeros(BARS, np.int64), ("PLANTED",), y, t + 60, echo,
+        t - 60 * (LENGTH - 1), LENGTH, ready,
+    )  # fmt: skip
+
+
+def _label(head: Head, state: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    if isinstance(head, Variance):
+        return np.exp(state) * rng.gamma(4.0, 0.25, len(state))
+    if isinstance(head, Classes):
+        return np.digitize(state, np.quantile(state, np.arange(1, head.classes) / head.classes)).astype(float)
+    return state.copy()
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A model with one head, and the data it is tried on."""
+
+    model: Model
+    head: Head
+    seed: int = 0
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The planted dataset."""
+        return planted(self.head, self.seed)
+
+    @cached_property
+    def weights(self) -> Weights:
+        """Fitted on the training rows of `data`."""
+        return self.fit(self.data)
+
+    @cached_property
+    def raw(self) -> np.ndarray:
+        """Raw forecasts of the test rows of `data`."""
+        return self.predict(self.weights, self.data)
+
+    def fit(self, data: Dataset) -> Weights:
+        """Weights from the training rows of `data`."""
+        train = Samples(data, np.arange(FIRST, CUT))
+        scale = self.scale(data)
+        if isinstance(self.model, Estimator):
+            return self.model.fit(train, head=self.head, scale=scale, seed=self.seed)
+        from candlewick.train.loop import fit
+
+        assert isinstance(self.model, Network)
+        nothing = Samples(data, np.empty(0, np.int64))
+        return fit(self.model, train, nothing, head=self.head, scale=scale, recipe=RECIPE, seed=self.seed).weights
+
+    def predict(self, weights: Weights, data: Dataset, index: np.ndarray | None = None) -> np.ndarray:
+        """Raw outputs at `index`, by default the test rows."""
+        samples = Samples(data, np.arange(TEST, BARS - 1) if index is None else index)
+        if isinstance(self.model, Estimator):
+            return self.model.predict(weights, samples, head=self.head, scale=self.scale(data))
+        from candlewick.train.infer import predict
+
+        assert isinstance(self.model, Network)
+        return predict(self.model, weights, samples, head=self.head, recipe=RECIPE)
+
+    def scale(self, data: Dataset) -> HeadScale:
+        """The head's units from the training labels."""
+        return self.head.fit_scale(data.y[FIRST:CUT])
+
+    def skill(self, data: Dataset, weights: Weights, raw: np.ndarray) -> float:
+        """How many standard errors the mean test loss lies below that of the training labels' own distribution."""
+        y, scale = data.y[TEST : BARS - 1], self.scale(data)
+        gain = losses(self.head, constant(self.head, data.y[FIRST:CUT], scale, len(y)), y, scale)
+        gain = gain - losses(self.head, raw, y, scale)
+        return float(np.mean(gain) / max(np.std(gain) / np.sqrt(len(gain)), 1e-12))
+
+
+def constant(head: Head, y: np.ndarray, scale: HeadScale, m: int) -> np.ndarray:
+    """Raw outputs (m, outputs) of the trivial forecast: mean, deviation, quantiles or class frequencies of `y`."""
+    if isinstance(head, Classes):
+        shares = np.bincount(y.astype(np.int64), minlength=head.classes) / len(y)
+        return head.encode(Belief(np.zeros(m), probabilities=np.tile(shares, (m, 1))), scale)
+    return head.encode(around(head, np.full(m, np.mean(y)), fit_spread(head, y - np.mean(y))), scale)
+
+
+def losses(head: Head, raw: np.ndarray, y: np.ndarray, scale: HeadScale) -> np.ndarray:
+    """Loss of each forecast, (m,): squared error, QLIKE, log score, mean pinball or log loss, by the head."""
+    belief = head.decode(raw, scale)
+    if belief.probabilities is not None:
+        chosen = belief.probabilities[np.arange(len(y)), y.astype(np.int64)]
+        return -np.log(np.maximum(chosen, 1e-12))
+    if isinstance(head, Variance):
+        return y / belief.value - np.log(y / belief.value) - 1
+    if belief.deviation is not None:
+        return np.log(belief.deviation) + 0.5 * np.square((y - belief.value) / belief.deviation)
+    if belief.quantiles is not None:
+        error = y[:, None] - belief.quantiles
+        levels = np.array(belief.levels)
+        return np.asarray(np.mean(np.maximum(levels * error, (levels - 1) * error), axis=1))
+    return np.square(y - belief.value)
