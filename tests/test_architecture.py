@@ -20,7 +20,7 @@ ROOT_FOLDER = {
     "benchmarks", "constraints.txt", "docs", "pyproject.toml", "src", "tests",
 }  # fmt: skip
 FORBIDDEN_NAMES = re.compile(r"util|helper|common|misc|manager|handler|^base$|^stuff$", re.IGNORECASE)
-TORCH_ROOMS = ("train/", "models/blocks/")  # and inside functions of the models
+TORCH_ROOMS = ("train/", "models/blocks/")  # where a module may import it as it starts
 HEAVY = {"torch", "polars", "pandas", "pyarrow", "scipy", "sklearn", "statsmodels", "arch", "plotly", "joblib"}
 SERVING_PATH = ("core/", "data/bars.py", "features/", "labels/", "samples/", "models/")
 
@@ -140,7 +140,10 @@ def test_every_member_says_in_one_line_what_it_is() -> None:
 
 def test_torch_is_imported_only_where_it_is_needed() -> None:
     assert [place for place in importers("torch") if place.startswith(TORCH_ROOMS)], "the rule is about something"
-    assert [place for place in importers("torch") if not place.startswith((*TORCH_ROOMS, "models/"))] == []
+    inside_functions = ("models/", "testing/")
+    assert [place for place in importers("torch") if not place.startswith((*TORCH_ROOMS, *inside_functions))] == []
+    at_start = [room(path) for path in SOURCES if "torch" in imported_at_start(path)]
+    assert [place for place in at_start if not place.startswith(TORCH_ROOMS)] == []
 
 
 @pytest.mark.parametrize(
