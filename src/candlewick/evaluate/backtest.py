@@ -83,8 +83,9 @@ def backtest(
     t = np.ascontiguousarray(t, dtype=np.int64)
     money = np.empty((4, len(t)))
     trades = np.empty((len(t) + 1, 5))
-    count = _simulate(t, target, fills, close, costs.rate, costs.financing / NS_PER_YEAR, money, trades)
-    return Account(t, *money, trades=_trades(t, trades[:count].copy()))
+    count: int = _simulate(t, target, fills, close, costs.rate, costs.financing / NS_PER_YEAR, money, trades)  # type: ignore[no-untyped-call]
+    equity, held, traded, cost = money
+    return Account(t, equity, held, traded, cost, _trades(t, trades[:count].copy()))
 
 
 def portfolio(accounts: Sequence[Account], *, bars_per_year: float, weights: Sequence[float] | None = None) -> Track:
@@ -192,7 +193,7 @@ def _simulate(t, target, fills, close, rate, financing, money, trades):  # type:
             else:
                 if units != 0.0:
                     paid += rate * abs(units) * price
-                    _record(trades[count], entry, i, units, gross / capital, paid / capital)
+                    _record(trades[count], entry, i, units, gross / capital, paid / capital)  # type: ignore[no-untyped-call]
                     count += 1
                 entry, capital, gross, paid = i, equity, 0.0, rate * abs(after) * price
             units = after
@@ -201,11 +202,11 @@ def _simulate(t, target, fills, close, rate, financing, money, trades):  # type:
         equity = cash + units * mark
         if equity <= 0.0:
             if units != 0.0:
-                _record(trades[count], entry, i, units, gross / capital, paid / capital)
+                _record(trades[count], entry, i, units, gross / capital, paid / capital)  # type: ignore[no-untyped-call]
                 count += 1
             cash, units, equity = 0.0, 0.0, 0.0
         money[0, i], money[1, i], money[2, i], money[3, i] = equity, abs(units) * mark, notional, cost
     if units != 0.0:
-        _record(trades[count], entry, len(t) - 1, units, gross / capital, paid / capital)
+        _record(trades[count], entry, len(t) - 1, units, gross / capital, paid / capital)  # type: ignore[no-untyped-call]
         count += 1
     return count

@@ -21,6 +21,7 @@ class Brier(ForecastMetric):
     units: ClassVar[str] = "squared probability"
 
     def rows(self, truth: np.ndarray, value: np.ndarray, probabilities: np.ndarray | None = None) -> np.ndarray:
+        """Half the squared distance between probabilities and outcome, float64 (n,)."""
         classes, probabilities = checked_classes(truth, probabilities)
         misses = probabilities - np.eye(probabilities.shape[1])[classes]
         return 0.5 * np.square(misses).sum(axis=1)

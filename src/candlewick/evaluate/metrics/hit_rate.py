@@ -22,8 +22,9 @@ class HitRate(ForecastMetric):
     units: ClassVar[str] = "share"
 
     def rows(self, truth: np.ndarray, value: np.ndarray, probabilities: np.ndarray | None = None) -> np.ndarray:
+        """1 a hit, 0 a miss, NaN where the truth has no direction, float64 (n,)."""
         truth, value = checked_pair(truth, value)
         if probabilities is not None:
             classes, probabilities = checked_classes(truth, probabilities)
-            return (probabilities.argmax(axis=1) == classes).astype(np.float64)
+            return np.asarray(probabilities.argmax(axis=1) == classes, dtype=np.float64)
         return np.where(truth == 0, np.nan, np.sign(value) == np.sign(truth))

@@ -20,6 +20,7 @@ class InformationCoefficient(ForecastMetric):
     units: ClassVar[str] = "correlation"
 
     def score(self, truth: np.ndarray, value: np.ndarray, probabilities: np.ndarray | None = None) -> float:
+        """Pearson's correlation of the two sides' ranks."""
         from scipy.stats import rankdata
 
         truth, value = checked_pair(truth, value)

@@ -21,6 +21,7 @@ class LogLoss(ForecastMetric):
     units: ClassVar[str] = "nats"
 
     def rows(self, truth: np.ndarray, value: np.ndarray, probabilities: np.ndarray | None = None) -> np.ndarray:
+        """-log p[class], float64 (n,)."""
         classes, probabilities = checked_classes(truth, probabilities)
         given = probabilities[np.arange(len(classes)), classes]
         return -np.log(np.maximum(given, SMALLEST_PROBABILITY))

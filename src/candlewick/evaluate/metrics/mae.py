@@ -19,5 +19,6 @@ class Mae(ForecastMetric):
     units: ClassVar[str] = "label"
 
     def rows(self, truth: np.ndarray, value: np.ndarray, probabilities: np.ndarray | None = None) -> np.ndarray:
+        """|truth - value|, float64 (n,)."""
         truth, value = checked_pair(truth, value)
         return np.abs(truth - value)

@@ -26,5 +26,6 @@ class Qlike(ForecastMetric):
     units: ClassVar[str] = "log variance"
 
     def rows(self, truth: np.ndarray, value: np.ndarray, probabilities: np.ndarray | None = None) -> np.ndarray:
+        """log(value) + truth / value, float64 (n,)."""
         truth, value = checked_variances(truth, value)
         return np.log(value) + truth / value

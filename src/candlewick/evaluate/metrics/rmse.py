@@ -19,8 +19,10 @@ class Rmse(ForecastMetric):
     units: ClassVar[str] = "label"
 
     def rows(self, truth: np.ndarray, value: np.ndarray, probabilities: np.ndarray | None = None) -> np.ndarray:
+        """(truth - value)^2, float64 (n,)."""
         truth, value = checked_pair(truth, value)
         return np.square(truth - value)
 
     def of_mean(self, mean: float) -> float:
+        """The root of the mean squared error."""
         return float(np.sqrt(mean))

@@ -31,6 +31,7 @@ class VolatilityTarget(Policy):
     def targets(
         self, value: np.ndarray, probabilities: np.ndarray | None = None, *, bars_per_year: float
     ) -> np.ndarray:
+        """`value` holds the forecast variance of one bar; never short, and held within `band`."""
         variance = np.asarray(value, dtype=np.float64)
         if np.any(variance <= 0):
             raise DataError(

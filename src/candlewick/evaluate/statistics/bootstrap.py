@@ -24,10 +24,10 @@ class Interval:
     low: float
     high: float
     confidence: float
-    block: float
+    block: int
 
 
-def block_length(rows: np.ndarray) -> float:
+def block_length(rows: np.ndarray) -> int:
     """Mean block of the stationary bootstrap, chosen from the data: at least 1, at most a fifth of the rows.
 
     `rows` is float64 (n,) or (n, columns); the longest of the columns' lengths is taken, 1 for constant ones.
@@ -39,9 +39,9 @@ def block_length(rows: np.ndarray) -> float:
     rows = np.asarray(rows, dtype=np.float64).reshape(len(rows), -1)
     moving = rows[:, np.ptp(rows, axis=0) > 0]
     if len(rows) < MINIMUM_ROWS or moving.shape[1] == 0:
-        return 1.0
+        return 1
     longest = float(optimal_block_length(moving)["stationary"].max())
-    return float(np.clip(longest, 1.0, len(rows) / 5)) if np.isfinite(longest) else 1.0
+    return int(np.clip(np.ceil(longest), 1, len(rows) // 5)) if np.isfinite(longest) else 1
 
 
 def interval(
@@ -51,7 +51,7 @@ def interval(
     seed: int,
     confidence: float = 0.95,
     resamples: int = 1000,
-    block: float | None = None,
+    block: int | None = None,
 ) -> Interval:
     """Percentile interval of `statistic(rows)` by the stationary bootstrap.
 
@@ -74,7 +74,7 @@ def interval(
     rows = checked_rows(rows)
     estimate = float(statistic(rows)) if len(rows) else float("nan")
     if len(rows) < MINIMUM_ROWS:
-        return Interval(estimate, float("nan"), float("nan"), confidence, 1.0)
+        return Interval(estimate, float("nan"), float("nan"), confidence, 1)
     block = block_length(rows) if block is None else block
     draws = StationaryBootstrap(block, rows, seed=seed).apply(lambda drawn: float(statistic(drawn)), resamples).ravel()
     if np.isnan(draws).mean() > 0.05:

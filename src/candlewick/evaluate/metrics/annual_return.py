@@ -1,0 +1,21 @@
+"""Annual return: the yearly growth that compounds to the whole."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from candlewick.evaluate.metrics._base import TradingMetric, checked_returns
+from candlewick.evaluate.track import Track
+
+
+class AnnualReturn(TradingMetric):
+    """(final equity)^(bars a year / bars) - 1; -1 where everything was lost."""
+
+    direction: ClassVar[Literal["lower", "higher"]] = "higher"
+    units: ClassVar[str] = "share a year"
+
+    def score(self, track: Track) -> float:
+        """Compounded by the track's own bars a year."""
+        returns = checked_returns(track)
+        final = float(np.prod(1.0 + returns))
+        return float(max(final, 0.0) ** (track.bars_per_year / len(returns))) - 1.0

@@ -1,0 +1,71 @@
+"""Maximum drawdown: the largest fall of equity from a peak, with how long it lasted."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from candlewick.evaluate.metrics._base import TradingMetric, checked_returns
+from candlewick.evaluate.track import Track
+
+
+@dataclass(frozen=True)
+class Drawdown:
+    """The deepest fall of a track.
+
+    Attributes:
+        depth: share of the peak that was lost, 0 .. 1.
+        peak: stamp of the last close at the peak; None where the fall starts from the money put in.
+        trough: stamp of the lowest close; None where equity never fell.
+        recovery: stamp of the first close back at the peak; None where that has not happened.
+        bars_down: bars from peak to trough.
+        bars_to_recover: bars from trough to recovery; None where that has not happened.
+        bars: bars from peak to recovery, or to the end of the track.
+    """
+
+    depth: float
+    peak: int | None
+    trough: int | None
+    recovery: int | None
+    bars_down: int
+    bars_to_recover: int | None
+    bars: int
+
+
+def deepest(track: Track) -> Drawdown:
+    """The deepest fall; the first of several equal ones. The money put in counts as the first peak."""
+    checked_returns(track)
+    equity = np.concatenate([[1.0], track.equity])
+    peaks = np.maximum.accumulate(equity)
+    fall = 1.0 - equity / peaks
+    trough = int(np.argmax(fall))
+    if fall[trough] <= 0:
+        return Drawdown(0.0, None, None, None, 0, None, 0)
+    peak = int(np.flatnonzero(equity[:trough] == peaks[trough])[-1])
+    back = np.flatnonzero(equity[trough:] >= peaks[trough])
+    recovery = trough + int(back[0]) if len(back) else None
+    return Drawdown(
+        depth=float(fall[trough]),
+        peak=int(track.t[peak - 1]) if peak else None,
+        trough=int(track.t[trough - 1]),
+        recovery=int(track.t[recovery - 1]) if recovery is not None else None,
+        bars_down=trough - peak,
+        bars_to_recover=None if recovery is None else recovery - trough,
+        bars=(len(equity) - 1 if recovery is None else recovery) - peak,
+    )
+
+
+class MaximumDrawdown(TradingMetric):
+    """max(1 - equity / highest equity so far), a share in 0 .. 1; 0 where equity never fell.
+
+    `deepest` gives its length and recovery.
+
+    Reference: Magdon-Ismail, Atiya, Maximum drawdown, 2004.
+    """
+
+    direction: ClassVar[Literal["lower", "higher"]] = "lower"
+    units: ClassVar[str] = "share"
+
+    def score(self, track: Track) -> float:
+        """The depth of `deepest`."""
+        return deepest(track).depth

@@ -1,0 +1,23 @@
+"""Profit factor: money won over money lost."""
+
+from typing import ClassVar, Literal
+
+from candlewick.evaluate.metrics._base import TradingMetric, checked_returns
+from candlewick.evaluate.track import Track
+
+
+class ProfitFactor(TradingMetric):
+    """Sum of the profits of winning trades over the sum of the losses of losing ones, net of costs.
+
+    NaN without trades and without a losing trade: it is then not defined, not infinitely good.
+    """
+
+    direction: ClassVar[Literal["lower", "higher"]] = "higher"
+    units: ClassVar[str] = "none"
+
+    def score(self, track: Track) -> float:
+        """Net of costs."""
+        checked_returns(track)
+        profit = track.trades.profit
+        lost = float(-profit[profit < 0].sum())
+        return float(profit[profit > 0].sum()) / lost if lost > 0 else float("nan")

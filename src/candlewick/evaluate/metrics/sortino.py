@@ -1,0 +1,26 @@
+"""Sortino ratio: mean net return over the deviation of losses, a year."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from candlewick.evaluate.metrics._base import TradingMetric, checked_returns, ratio
+from candlewick.evaluate.track import Track
+
+
+class Sortino(TradingMetric):
+    """mean(r) / sqrt(mean(min(r, 0)^2)) * sqrt(bars a year), the target return being zero.
+
+    NaN where no bar lost.
+
+    Reference: Sortino, Price, Performance measurement in a downside risk framework, 1994.
+    """
+
+    direction: ClassVar[Literal["lower", "higher"]] = "higher"
+    units: ClassVar[str] = "none"
+
+    def score(self, track: Track) -> float:
+        """Annualised by the track's own bars a year."""
+        returns = checked_returns(track)
+        downside = float(np.sqrt(np.mean(np.square(np.minimum(returns, 0.0)))))
+        return ratio(float(returns.mean()), downside) * float(np.sqrt(track.bars_per_year))
