@@ -51,7 +51,7 @@ def planted(head: Head, seed: int, *, shuffled: bool = False) -> Dataset:
 
 def _label(head: Head, state: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if isinstance(head, Variance):
-        return np.exp(state) * rng.gamma(4.0, 0.25, len(state))
+        return np.exp(state) * rng.gamma(25.0, 0.04, len(state))
     if isinstance(head, Classes):
         return np.digitize(state, np.quantile(state, np.arange(1, head.classes) / head.classes)).astype(float)
     return state.copy()
@@ -106,20 +106,24 @@ class Trial:
         """The head's units from the training labels."""
         return self.head.fit_scale(data.y[FIRST:CUT])
 
-    def skill(self, data: Dataset, weights: Weights, raw: np.ndarray) -> float:
-        """How many standard errors the mean test loss lies below that of the training labels' own distribution."""
+    def skill(self, data: Dataset, raw: np.ndarray) -> float:
+        """How many standard errors the mean test loss lies below that of the best constant in hindsight.
+
+        The constant is taken from the test labels themselves: where the state wanders, a constant from the training
+        labels can be beaten by another constant.
+        """
         y, scale = data.y[TEST : BARS - 1], self.scale(data)
-        gain = losses(self.head, constant(self.head, data.y[FIRST:CUT], scale, len(y)), y, scale)
-        gain = gain - losses(self.head, raw, y, scale)
+        gain = losses(self.head, constant(self.head, y, scale), y, scale) - losses(self.head, raw, y, scale)
         return float(np.mean(gain) / max(np.std(gain) / np.sqrt(len(gain)), 1e-12))
 
 
-def constant(head: Head, y: np.ndarray, scale: HeadScale, m: int) -> np.ndarray:
-    """Raw outputs (m, outputs) of the trivial forecast: mean, deviation, quantiles or class frequencies of `y`."""
+def constant(head: Head, y: np.ndarray, scale: HeadScale) -> np.ndarray:
+    """Raw outputs (m, outputs) of one forecast for all: mean, deviation, quantiles or class frequencies of `y`."""
     if isinstance(head, Classes):
         shares = np.bincount(y.astype(np.int64), minlength=head.classes) / len(y)
-        return head.encode(Belief(np.zeros(m), probabilities=np.tile(shares, (m, 1))), scale)
-    return head.encode(around(head, np.full(m, np.mean(y)), fit_spread(head, y - np.mean(y))), scale)
+        return head.encode(Belief(y, probabilities=np.tile(shares, (len(y), 1))), scale)
+    mean = np.full(len(y), np.mean(y))
+    return head.encode(around(head, mean, fit_spread(head, y - mean)), scale)
 
 
 def losses(head: Head, raw: np.ndarray, y: np.ndarray, scale: HeadScale) -> np.ndarray:
