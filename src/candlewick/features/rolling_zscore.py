@@ -21,7 +21,7 @@ class RollingZscore(Feature):
     """
 
     length: int = Field(20, ge=2, description="bars in the window")
-    column: str = Field("close", min_length=1, description="column of the bars it looks at")
+    column: str = Field("close", min_length=1, examples=["open", "volume"], description="column of the bars to look at")
 
     @property
     def columns(self) -> tuple[str, ...]:  # type: ignore[override]

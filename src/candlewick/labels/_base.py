@@ -48,7 +48,7 @@ class Label(Spec):
 
     horizon: int = Field(1, ge=1, description="bars until the label is known, at most")
     max_gap: str | None = Field(
-        None, description="longest step inside a label, such as '4h'; longer ones give no label"
+        None, examples=["2h"], description="longest step inside a label, such as '4h'; longer ones give no label"
     )
 
     @field_validator("max_gap")
