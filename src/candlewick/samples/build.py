@@ -11,6 +11,9 @@ from candlewick.features._set import FeatureSet
 from candlewick.labels._base import Label, LabelRows
 from candlewick.samples.dataset import Dataset
 
+GAP_BARS = 4
+"""Longer steps between bars are mentioned where a label crosses them: nights of minute bars, not weekends of days."""
+
 
 def build(panel: Panel, features: FeatureSet, label: Label, *, length: int) -> tuple[Dataset, tuple[str, ...]]:
     """The dataset of `panel` and, as sentences with counts, what was lost on the way.
@@ -55,7 +58,7 @@ def build(panel: Panel, features: FeatureSet, label: Label, *, length: int) -> t
         length=length,
         ready=ready,
     )
-    return data, _notes(data, labels, reach)
+    return data, _notes(panel, data, labels, label, reach)
 
 
 def _require_enough(panel: Panel, reach: int, length: int) -> None:
@@ -81,14 +84,23 @@ def _run(features: FeatureSet, bars: Bars, out: np.ndarray) -> None:
         )
 
 
-def _notes(data: Dataset, labels: Sequence[LabelRows], reach: int) -> tuple[str, ...]:
+def _notes(panel: Panel, data: Dataset, labels: Sequence[LabelRows], label: Label, reach: int) -> tuple[str, ...]:
     crosses = np.concatenate([rows.crosses_gap for rows in labels])
     unlabelled = data.ready & np.isnan(data.y)
-    counts = (
+    counts = [
         (~data.ready, f"lost to warm-up: a window of {data.length} rows reaches {reach} bars back"),
         (unlabelled & ~crosses, "without a label: the data ends before it is known"),
-        (unlabelled & crosses, "without a label: it would cross a gap longer than max_gap"),
-        (data.labelled & crosses, "with a label that crosses a gap"),
-    )
+        (unlabelled & crosses, f"without a label: it would cross a gap longer than {label.max_gap}"),
+    ]
+    if label.max_gap is None:
+        spans = np.concatenate([_crosses_gap(bars, rows) for bars, rows in zip(panel.bars, labels, strict=True)])
+        counts.append((data.labelled & spans, f"with a label across a gap of more than {GAP_BARS} bars (see max_gap)"))
     total = f"{int(data.labelled.sum()):,} of {len(data):,} bars are labelled samples"
     return (total, *(f"{int(rows.sum()):,} bars {what}" for rows, what in counts if rows.any()))
+
+
+def _crosses_gap(bars: Bars, rows: LabelRows) -> np.ndarray:
+    gaps = np.cumsum(np.diff(bars.t, prepend=bars.t[0]) > GAP_BARS * bars.interval_ns)
+    known = np.minimum(np.searchsorted(bars.t, rows.known_at), len(bars) - 1)
+    crosses: np.ndarray = gaps[known] > gaps
+    return crosses

@@ -85,6 +85,12 @@ def test_notes_count_what_was_lost():
     assert data.labelled.sum() == 29
 
 
+def test_labels_that_cross_a_night_are_counted_where_nothing_forbids_them():
+    _, notes = build(Panel((walk("A", 40, gap_after=20),)), FEATURES, LABEL, length=5)
+    assert notes[-1] == "2 bars with a label across a gap of more than 4 bars (see max_gap)"
+    assert "gap" not in str(build(Panel((walk("A", 40),)), FEATURES, LABEL, length=5)[1])
+
+
 def test_an_instrument_too_short_for_one_sample_is_named():
     with pytest.raises(DataError, match=r"SHORT \(7\).*need 8 bars"):
         build(Panel((walk("A", 40), walk("SHORT", 7))), FEATURES, LABEL, length=5)

@@ -132,7 +132,7 @@ def test_a_label_known_at_its_own_bar_is_a_leak():
     data = regular(50)
     known_at = data.known_at.copy()
     known_at[10] = 10
-    with pytest.raises(LeakError, match=r"row 10 .*strictly later"):
+    with pytest.raises(LeakError, match=r"row 10 .*the label later"):
         Holdout().folds(replace(data, known_at=known_at), streams=False)
 
 

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from candlewick.core.clock import iso
 from candlewick.core.errors import DataError, LeakError
 from candlewick.samples.dataset import Dataset
 
@@ -45,8 +46,8 @@ class Timeline:
         if wrong.any():
             at = int(np.argmax(wrong))
             raise LeakError(
-                f"row {row[at]} has its window from {line.start[at]}, its close at {line.t[at]} and its label known at "
-                f"{line.known_at[at]} (ns). They must stand in this order, the label strictly later. "
+                f"row {row[at]} has its window from {iso(line.start[at])}, its close at {iso(line.t[at])} "
+                f"and its label known at {iso(line.known_at[at])}. They must stand in this order, the label later. "
                 "Mend known_at of the label."
             )
         return line
