@@ -53,7 +53,8 @@ class Feed:
         self.samples, self.recipe, self.seed, self.shuffle = samples, recipe, seed, shuffle
         # Labels of other rows stay NaN: a plan that asked for one would be caught, not trained on.
         self.z = np.full(len(samples.data), np.nan, dtype=np.float32)
-        self.z[samples.index] = (samples.y - scale.center) / scale.scale
+        with np.errstate(over="ignore"):  # a label that float32 cannot hold is refused with its row, in its batch
+            self.z[samples.index] = (samples.y - scale.center) / scale.scale
 
     def epoch(self, number: int) -> Batches:
         """The batches of epoch `number`, from 0."""

@@ -19,9 +19,10 @@ from candlewick.train._torch import torch
 SAVE_EVERY_S = 10.0
 """Seconds between checkpoints, at least."""
 
-_SHARE_OF_TIME = 0.02  # of a fit that saving may cost
+SHARE_OF_TIME = 0.02
+"""Part of the time of a fit that saving may cost, at most."""
 
-Tensors = Mapping[str, torch.Tensor]
+Tensors = Mapping[str, Mapping[str, torch.Tensor]]
 
 
 class Checkpoint:
@@ -40,25 +41,29 @@ class Checkpoint:
         return elapsed_s() >= self._next
 
     def save(self, tensors: Tensors, facts: Mapping[str, Any]) -> None:
-        """Replace the file.
+        """Replace the file by `tensors` (kind -> name -> tensor) and `facts` (plain data).
 
         Raises:
             StorageError: it cannot be written; the file before is as it was.
         """
         began = elapsed_s()
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        flat = {
+            f"{kind}/{name}": tensor.detach().cpu().contiguous()
+            for kind, part in tensors.items()
+            for name, tensor in part.items()
+        }
         content = {"identity": self.identity, "facts": facts}
-        header = {"candlewick": canonical_json(content).decode(), "sha256": _seal(tensors, content)}
+        header = {"candlewick": canonical_json(content).decode(), "sha256": _seal(flat, content)}
         with atomic(self.path) as temporary:
             try:
-                save_file(tensors, temporary, metadata=header)
+                save_file(flat, temporary, metadata=header)
             except SafetensorError as error:
                 # The library wraps a full disk in its own error.
                 raise OSError(str(error)) from error
         took = elapsed_s() - began
-        self._next = elapsed_s() + max(SAVE_EVERY_S, took / _SHARE_OF_TIME)
+        self._next = elapsed_s() + max(SAVE_EVERY_S, took / SHARE_OF_TIME)
 
-    def load(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+    def load(self) -> tuple[dict[str, dict[str, torch.Tensor]], dict[str, Any]] | None:
         """Tensors and facts of the last save; None where there is no file yet.
 
         Raises:
@@ -69,14 +74,18 @@ class Checkpoint:
         try:
             with safe_open(self.path, framework="pt") as file:
                 header = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+                flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
             content = json.loads(header["candlewick"])
-            whole = header["sha256"] == _seal(tensors, content)
+            whole = header["sha256"] == _seal(flat, content)
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise StorageError(f"{self.path} cannot be read as a checkpoint: {error!r}. {_REMEDY}") from error
         if not whole:
             raise StorageError(f"{self.path} is damaged: its content does not match its hash. {_REMEDY}")
         self._check_owner(content["identity"])
+        tensors: dict[str, dict[str, torch.Tensor]] = {}
+        for name, tensor in flat.items():
+            kind, _, rest = name.partition("/")
+            tensors.setdefault(kind, {})[rest] = tensor
         return tensors, content["facts"]
 
     def _check_owner(self, found: dict[str, Any]) -> None:
@@ -99,7 +108,7 @@ def weights_hash(weights: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _seal(tensors: Tensors, content: Mapping[str, Any]) -> str:
+def _seal(flat: Mapping[str, torch.Tensor], content: Mapping[str, Any]) -> str:
     # numpy has no bf16: bytes are taken as they lie.
-    arrays = {name: tensor.reshape(-1).view(torch.uint8).numpy() for name, tensor in tensors.items()}
+    arrays = {name: tensor.reshape(-1).view(torch.uint8).numpy() for name, tensor in flat.items()}
     return hashlib.sha256(weights_hash(arrays).encode() + canonical_json(content)).hexdigest()

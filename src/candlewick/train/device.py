@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -93,16 +94,20 @@ def verify(device: str, precision: str) -> None:
 @contextlib.contextmanager
 def reproducible(threads: int) -> Iterator[None]:
     """Run with this many threads and deterministic kernels only; torch's settings and generator are restored after."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.allow_tf32
+    # cuBLAS reads this once, when it is first used; without it torch refuses deterministic products.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
     with torch.random.fork_rng(devices):
         try:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(True)
+            torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32
             yield
         finally:
             torch.set_num_threads(before[0])
             torch.use_deterministic_algorithms(before[1])
+            torch.backends.cudnn.allow_tf32 = before[2]
 
 
 def _precision(wanted: str, device: str, parameters: int) -> str:
@@ -136,6 +141,7 @@ def _trial_step(device: str, dtype: torch.dtype, autocast: bool) -> torch.Tensor
     module = torch.nn.ModuleList([lstm, head]).to(device, dtype)
     with torch.autocast(device, dtype=torch.bfloat16, enabled=autocast):
         raw = module[1](module[0](x.to(device, dtype))[0])
-    (raw.to(dtype) - y.to(device, dtype)).square().mean().backward()
-    stepped = [(p - 0.5 * p.grad).detach().double().cpu().flatten() for p in module.parameters()]
+    weights = list(module.parameters())
+    gradients = torch.autograd.grad((raw.to(dtype) - y.to(device, dtype)).square().mean(), weights)
+    stepped = [(w - 0.5 * g).detach().double().cpu().flatten() for w, g in zip(weights, gradients, strict=True)]
     return torch.cat(stepped)

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,36 +18,14 @@ from candlewick.samples.dataset import Samples
 from candlewick.train._torch import torch
 from candlewick.train.batches import Batch, Feed, step
 from candlewick.train.checkpoint import Checkpoint
-from candlewick.train.device import Processor, choose, reproducible
+from candlewick.train.curve import Epoch, Tally, best_epoch, losses, stopped
+from candlewick.train.device import choose, reproducible
 from candlewick.train.diagnosis import check_batch, not_finite
 from candlewick.train.losses import loss_for
 from candlewick.train.optimiser import optimiser
 from candlewick.train.recipe import Recipe
 
 State = tuple[torch.Tensor, ...]
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One pass over the training rows.
-
-    Attributes:
-        number: from 1.
-        train_loss: mean over the training samples, while the weights moved and dropout was on.
-        validation_loss: mean over the validation samples after the epoch; None where there are none.
-        learning_rate: of the last update.
-        gradient_norm: mean over updates of the whole gradient's norm, before clipping.
-        clipped: share of updates whose gradient was clipped.
-        seconds: wall time.
-    """
-
-    number: int
-    train_loss: float
-    validation_loss: float | None
-    learning_rate: float
-    gradient_norm: float
-    clipped: float
-    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +38,7 @@ class Fit:
         device: where it was trained, such as `cpu (AVX512, 1 thread)`.
         precision: `fp32` or `bf16`, as it was really used.
         seconds: wall time of all epochs, over every resumption.
-        best_epoch: number of the epoch that `weights` are from.
+        best_epoch: number (from 1) of the epoch that `weights` are from.
         stopped: `patience` or `epochs`, what ended it.
     """
 
@@ -72,6 +49,35 @@ class Fit:
     seconds: float
     best_epoch: int
     stopped: str
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Everything that the result of a fit depends on, except the machine."""
+
+    network: Network
+    train: Samples
+    validation: Samples
+    head: Head
+    scale: HeadScale
+    recipe: Recipe
+    seed: int
+
+    def identity(self) -> dict[str, Any]:
+        """Plain data that is equal for the same task only; arrays enter as a hash."""
+        digest = hashlib.sha256()
+        for samples in (self.train, self.validation):
+            data = samples.data
+            for array in (data.x, data.t, data.symbol, data.y, data.ready, samples.index, np.array(data.length)):
+                digest.update(np.ascontiguousarray(array).tobytes())
+        return {
+            "network": self.network.content_id,
+            "head": self.head.content_id,
+            "recipe": self.recipe.content_id,
+            "scale": [self.scale.center, self.scale.scale],
+            "seed": self.seed,
+            "data": digest.hexdigest()[:16],
+        }
 
 
 def fit(
@@ -105,236 +111,167 @@ def fit(
     if not len(train):
         raise TrainingError("there are no training rows, was 0. Give more bars, or shorten warm-up, label and split.")
     with reproducible(recipe.threads):
-        fitting = _Fitting(network, train, validation, head, scale, recipe, seed)
+        fitting = _Fitting(Task(network, train, validation, head, scale, recipe, seed), progress or Silent())
         if checkpoint is not None:
-            identity = _identity(network, train, validation, head, scale, recipe, seed, fitting.processor)
-            fitting.resume(Checkpoint(checkpoint, identity))
-        return fitting.run(progress or Silent())
-
-
-@dataclass
-class _Tally:
-    epoch: int = 0
-    step: int = 0
-    loss: float = 0.0
-    samples: int = 0
-    updates: int = 0
-    norm: float = 0.0
-    clipped: int = 0
-    rate: float = 0.0
-    seconds: float = 0.0
+            fitting.resume(checkpoint)
+        return fitting.run()
 
 
 class _Fitting:
-    def __init__(
-        self,
-        network: Network,
-        train: Samples,
-        validation: Samples,
-        head: Head,
-        scale: HeadScale,
-        recipe: Recipe,
-        seed: int,
-    ) -> None:
-        self.head, self.recipe, self.seed = head, recipe, seed
-        self.loss = loss_for(head, recipe.loss)
-        torch.manual_seed(seed_for(seed, "weights"))
-        module = network.build(train.data.x.shape[1], head.outputs)
-        self.processor = choose(recipe, sum(p.numel() for p in module.parameters()))
-        self.dtype = torch.bfloat16 if recipe.kahan else torch.float32
+    def __init__(self, task: Task, progress: Progress) -> None:
+        self.task, self.recipe, self.progress = task, task.recipe, progress
+        self.loss = loss_for(task.head, task.recipe.loss)
+        torch.manual_seed(seed_for(task.seed, "weights"))
+        module = task.network.build(task.train.data.x.shape[1], task.head.outputs)
+        self.parameters = sum(p.numel() for p in module.parameters())
+        self.processor = choose(task.recipe, self.parameters)
+        self.dtype = torch.bfloat16 if task.recipe.kahan else torch.float32
         self.module = module.to(self.processor.device, self.dtype)
-        self.optimiser = optimiser(self.module, recipe)
-        self.train = Feed(train, scale=scale, recipe=recipe, seed=seed, shuffle=True)
-        self.validation = Feed(validation, scale=scale, recipe=recipe, seed=seed, shuffle=False)
-        self.validated = len(validation) > 0
+        self.optimiser = optimiser(self.module, task.recipe)
+        self.train = Feed(task.train, scale=task.scale, recipe=task.recipe, seed=task.seed, shuffle=True)
+        self.validation = Feed(task.validation, scale=task.scale, recipe=task.recipe, seed=task.seed, shuffle=False)
         self.curve: list[Epoch] = []
         self.best: dict[str, torch.Tensor] = {}
-        self.tally = _Tally()
+        self.tally = Tally()
         self.carried: State | None = None
         self.checkpoint: Checkpoint | None = None
 
-    def run(self, progress: Progress) -> Fit:
-        count = sum(p.numel() for p in self.module.parameters())
-        progress.say(f"training {count:,} parameters on {self.processor.title} in {self.processor.precision}")
-        stopped = _stopped(self.curve, self.recipe)
-        while not stopped:
-            self._epoch(progress)
-            stopped = _stopped(self.curve, self.recipe)
+    def run(self) -> Fit:
+        where = f"{self.processor.title} in {self.processor.precision}"
+        self.progress.say(f"training {self.task.network.spec_name()}, {self.parameters:,} parameters, on {where}")
+        steps = len(self.train.epoch(0))
+        self.progress.stage("training", self.recipe.epochs * steps)
+        self.progress.advance(len(self.curve) * steps + self.tally.step)
+        while not (reason := stopped(self.curve, self.recipe)):
+            self._epoch()
+            if self.checkpoint and self.checkpoint.due:
+                self._save()
         if self.checkpoint:
-            self.checkpoint.save(self._tensors(), self._facts())
-        weights = {name: tensor.float().numpy() for name, tensor in self.best.items()}
-        return Fit(
-            weights, tuple(self.curve), self.processor.title, self.processor.precision,
-            sum(epoch.seconds for epoch in self.curve), _best(self.curve), stopped,
-        )  # fmt: skip
+            self._save()
+        best, seconds = best_epoch(self.curve), sum(epoch.seconds for epoch in self.curve)
+        self.progress.say(f"trained {len(self.curve)} epochs in {seconds:.1f} s ({reason}), the best was {best}")
+        weights = {name: _exported(tensor) for name, tensor in self.best.items()}
+        return Fit(weights, tuple(self.curve), self.processor.title, self.processor.precision, seconds, best, reason)
 
-    def _epoch(self, progress: Progress) -> None:
+    def _epoch(self) -> None:
         tally, began = self.tally, elapsed_s() - self.tally.seconds
         batches = self.train.epoch(tally.epoch)
-        progress.stage(f"epoch {tally.epoch + 1} of at most {self.recipe.epochs}", len(batches))
-        progress.advance(tally.step)
         for number in range(tally.step, len(batches)):
             self._update(batches[number], len(batches))
             tally.step += 1
             tally.seconds = elapsed_s() - began
-            progress.advance(1, f"loss {tally.loss / max(tally.samples, 1):.4g}")
+            self.progress.advance(1, self._note(len(batches)))
             if self.checkpoint and self.checkpoint.due:
-                self.checkpoint.save(self._tensors(), self._facts())
-        loss = self._validate() if self.validated else None
-        self._close(loss, elapsed_s() - began)
-        progress.say(_line(self.curve, self.recipe))
+                self._save()
+        validation_loss = self._validate() if len(self.task.validation) else None
+        tally.seconds = elapsed_s() - began
+        self.curve.append(tally.close(validation_loss))
+        if best_epoch(self.curve) == len(self.curve):
+            self.best = {name: part.detach().cpu().clone() for name, part in self.module.state_dict().items()}
+        self.tally, self.carried = Tally(epoch=tally.epoch + 1), None
 
     def _update(self, batch: Batch, steps: int) -> None:
-        tally, recipe = self.tally, self.recipe
+        tally, data = self.tally, self.task.train.data
         where = f"epoch {tally.epoch + 1}, batch {tally.step + 1}"
-        check_batch(batch, self.train.samples.data, where=where)
+        check_batch(batch, data, where=where)
         # Dropout depends on the seed and the step alone, so a resumed fit needs no generator state.
-        torch.manual_seed(seed_for(self.seed, "dropout", tally.epoch, tally.step))
+        torch.manual_seed(seed_for(self.task.seed, "dropout", tally.epoch, tally.step))
         self.module.train()
         count = int(batch.asked.sum())
-        with torch.set_grad_enabled(count > 0):
-            loss, state = self._loss(self.module, batch, self.carried, self.dtype)
+        with torch.set_grad_enabled(count > 0), self.processor.autocast(not self.recipe.kahan):
+            loss, state = self._loss(batch, self.carried, self.dtype)
         self.carried = tuple(part.detach() for part in state) if batch.reset is not None else None
-        if count == 0:
+        if count == 0:  # every lane is still warming up
             return
         self.optimiser.zero_grad(set_to_none=True)
-        (loss / count).backward()
+        torch.autograd.backward(loss / count)
         total, norm = loss.item(), self._clip()
         if not math.isfinite(total) or not math.isfinite(norm):
             what = "gradient" if math.isfinite(total) else "loss"
-            raise not_finite(what, self.module, batch, self.train.samples.data, where=where)
-        progress = (tally.epoch + tally.step / steps) / recipe.epochs
-        tally.rate = recipe.schedule.rate(recipe.learning_rate, progress=progress, losses=_losses(self.curve))
-        for group in self.optimiser.param_groups:
-            group["lr"] = tally.rate
+            raise not_finite(what, self.module, batch, data, where=where)
+        tally.rate = self._rate((tally.epoch + tally.step / steps) / self.recipe.epochs)
         self.optimiser.step()
         tally.loss, tally.samples = tally.loss + total, tally.samples + count
         tally.norm, tally.updates = tally.norm + norm, tally.updates + 1
-        tally.clipped += recipe.clip is not None and norm > recipe.clip
+        tally.clipped += self.recipe.clip is not None and norm > self.recipe.clip
 
-    def _loss(
-        self, module: torch.nn.Module, batch: Batch, state: State | None, dtype: torch.dtype
-    ) -> tuple[torch.Tensor, State]:
-        with self.processor.autocast(module.training and not self.recipe.kahan):
-            raw, z, asked, state = step(module, batch, state, device=self.processor.device, dtype=dtype)
+    def _loss(self, batch: Batch, state: State | None, dtype: torch.dtype) -> tuple[torch.Tensor, State]:
+        raw, z, asked, state = step(self.module, batch, state, device=self.processor.device, dtype=dtype)
         with torch.autocast(self.processor.device, enabled=False):
-            each = self.loss.each(raw, z, head=self.head)
+            each = self.loss.each(raw, z, head=self.task.head)
         return (each * asked).sum(), state
 
     def _clip(self) -> float:
         gradients = [p.grad for p in self.module.parameters() if p.grad is not None]
-        norm = float(torch.nn.utils.get_total_norm(gradients, foreach=True))
-        if self.recipe.clip is not None and norm > self.recipe.clip:
+        norm = float(torch.nn.utils.get_total_norm(gradients))
+        if self.recipe.clip is not None and self.recipe.clip < norm < math.inf:
             torch._foreach_mul_(gradients, self.recipe.clip / norm)
         return norm
+
+    def _rate(self, progress: float) -> float:
+        recipe = self.recipe
+        rate = recipe.schedule.rate(recipe.learning_rate, progress=progress, losses=losses(self.curve))
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        return rate
 
     @torch.no_grad()
     def _validate(self) -> float:
         # Validated as it will forecast: without dropout and in fp32, whatever it trains in.
-        module = self.module.float() if self.recipe.kahan else self.module
-        module.eval()
+        self.module.float().eval()
+        batches, data = self.validation.epoch(0), self.task.validation.data
         total, samples, state = 0.0, 0, None
-        batches = self.validation.epoch(0)
         for number in range(len(batches)):
-            batch = batches[number]
-            where = f"validation after epoch {self.tally.epoch + 1}, batch {number + 1}"
-            check_batch(batch, self.validation.samples.data, where=where)
-            loss, state = self._loss(module, batch, state, torch.float32)
+            batch, where = batches[number], f"validation after epoch {self.tally.epoch + 1}, batch {number + 1}"
+            check_batch(batch, data, where=where)
+            loss, state = self._loss(batch, state, torch.float32)
             if not torch.isfinite(loss):
-                raise not_finite("loss", module, batch, self.validation.samples.data, where=where)
+                raise not_finite("loss", self.module, batch, data, where=where)
             total, samples = total + loss.item(), samples + int(batch.asked.sum())
-        module.to(self.dtype)
+        self.module.to(self.dtype)
         return total / samples
 
-    def _close(self, validation_loss: float | None, seconds: float) -> None:
-        tally = self.tally
-        train_loss, norm = tally.loss / tally.samples, tally.norm / tally.updates
-        clipped = tally.clipped / tally.updates
-        self.curve.append(Epoch(tally.epoch + 1, train_loss, validation_loss, tally.rate, norm, clipped, seconds))
-        if _best(self.curve) == len(self.curve):
-            self.best = {name: part.detach().cpu().clone() for name, part in self.module.state_dict().items()}
-        self.tally, self.carried = _Tally(epoch=tally.epoch + 1), None
+    def _note(self, steps: int) -> str:
+        tally, recipe = self.tally, self.recipe
+        note = f"epoch {tally.epoch + 1} of at most {recipe.epochs}, loss {tally.loss / max(tally.samples, 1):.4g}"
+        if self.curve and self.curve[-1].validation_loss is not None:
+            note += f", validation {self.curve[-1].validation_loss:.4g}"
+        per_epoch = self.curve[-1].seconds if self.curve else tally.seconds * steps / tally.step
+        return f"{note}, at most {per_epoch * (recipe.epochs - tally.epoch - tally.step / steps):.0f} s left"
 
-    def resume(self, checkpoint: Checkpoint) -> None:
-        """Take up what `checkpoint` holds, if anything, and save there from now on."""
-        self.checkpoint = checkpoint
-        loaded = checkpoint.load()
+    def resume(self, path: Path) -> None:
+        """Take up what the checkpoint at `path` holds, if anything, and save there from now on."""
+        processor = f"{self.processor.title} in {self.processor.precision}"
+        identity = self.task.identity() | {"processor": processor, "torch": torch.__version__}
+        self.checkpoint = Checkpoint(path, identity)
+        loaded = self.checkpoint.load()
         if loaded is None:
             return
-        tensors, facts = loaded
-        parts: dict[str, dict[str, torch.Tensor]] = {"weights": {}, "best": {}, "carried": {}, "optimiser": {}}
-        for name, tensor in tensors.items():
-            kind, _, rest = name.partition("/")
-            parts[kind][rest] = tensor
+        parts, facts = loaded
         self.module.load_state_dict(parts["weights"])
-        self.best = parts["best"]
+        self.best = parts.get("best", {})
         self.curve = [Epoch(**epoch) for epoch in facts["curve"]]
-        self.tally = _Tally(**facts["tally"])
-        device = self.processor.device
-        self.carried = tuple(parts["carried"][key].to(device) for key in sorted(parts["carried"], key=int)) or None
+        self.tally = Tally(**facts["tally"])
+        carried, device = parts.get("carried", {}), self.processor.device
+        self.carried = tuple(carried[key].to(device) for key in sorted(carried, key=int)) or None
         names = dict(self.module.named_parameters())
-        for name, tensor in parts["optimiser"].items():
+        for name, tensor in parts.get("optimiser", {}).items():
             key, _, parameter = name.partition("/")
             self.optimiser.state[names[parameter]][key] = tensor if key == "step" else tensor.to(device)
 
-    def _tensors(self) -> dict[str, torch.Tensor]:
-        tensors = {f"weights/{name}": part for name, part in self.module.state_dict().items()}
-        tensors |= {f"best/{name}": part for name, part in self.best.items()}
-        tensors |= {f"carried/{number}": part for number, part in enumerate(self.carried or ())}
-        for name, parameter in self.module.named_parameters():
-            for key, part in self.optimiser.state.get(parameter, {}).items():
-                tensors[f"optimiser/{key}/{name}"] = part
-        return tensors
-
-    def _facts(self) -> dict[str, Any]:
-        return {"tally": asdict(self.tally), "curve": [asdict(epoch) for epoch in self.curve]}
-
-
-def _losses(curve: Sequence[Epoch]) -> list[float]:
-    return [epoch.train_loss if epoch.validation_loss is None else epoch.validation_loss for epoch in curve]
+    def _save(self) -> None:
+        assert self.checkpoint is not None
+        parameters = self.module.named_parameters()
+        moments = {name: self.optimiser.state.get(parameter, {}) for name, parameter in parameters}
+        tensors = {
+            "weights": dict(self.module.state_dict()),
+            "best": self.best,
+            "carried": {str(number): part for number, part in enumerate(self.carried or ())},
+            "optimiser": {f"{key}/{name}": part for name, state in moments.items() for key, part in state.items()},
+        }
+        self.checkpoint.save(tensors, {"tally": asdict(self.tally), "curve": [asdict(epoch) for epoch in self.curve]})
 
 
-def _best(curve: Sequence[Epoch]) -> int:
-    if not curve or curve[0].validation_loss is None:
-        return len(curve)
-    return int(np.argmin(_losses(curve))) + 1
-
-
-def _stopped(curve: Sequence[Epoch], recipe: Recipe) -> str:
-    if recipe.patience is not None and len(curve) - _best(curve) >= recipe.patience:
-        return "patience"
-    return "epochs" if len(curve) >= recipe.epochs else ""
-
-
-def _line(curve: Sequence[Epoch], recipe: Recipe) -> str:
-    last = curve[-1]
-    judged = "" if last.validation_loss is None else f", validation {last.validation_loss:.4g}"
-    left = last.seconds * (recipe.epochs - last.number)
-    return f"epoch {last.number}: loss {last.train_loss:.4g}{judged}, {last.seconds:.1f} s, at most {left:.0f} s left"
-
-
-def _identity(
-    network: Network,
-    train: Samples,
-    validation: Samples,
-    head: Head,
-    scale: HeadScale,
-    recipe: Recipe,
-    seed: int,
-    processor: Processor,
-) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    for samples in (train, validation):
-        data = samples.data
-        for array in (data.x, data.t, data.symbol, data.y, samples.index, np.array(data.length)):
-            digest.update(np.ascontiguousarray(array).tobytes())
-    return {
-        "network": network.content_id,
-        "head": head.content_id,
-        "recipe": recipe.content_id,
-        "scale": [scale.center, scale.scale],
-        "seed": seed,
-        "data": digest.hexdigest(),
-        "processor": f"{processor.title} in {processor.precision}",
-        "torch": torch.__version__,
-    }
+def _exported(tensor: torch.Tensor) -> np.ndarray:
+    # numpy has no bf16; float32 holds every bf16 number exactly.
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()

@@ -49,9 +49,9 @@ class CompensatedAdamW(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self._update(parameter, group)
+                    self._update(parameter, parameter.grad.float(), group)
 
-    def _update(self, parameter: torch.Tensor, group: dict[str, Any]) -> None:
+    def _update(self, parameter: torch.Tensor, gradient: torch.Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
         if not state:
             state["step"] = torch.zeros(())
@@ -59,7 +59,7 @@ class CompensatedAdamW(torch.optim.Optimizer):
             state["exp_avg_sq"] = torch.zeros_like(parameter, dtype=torch.float32)
             state["compensation"] = torch.zeros_like(parameter)
         state["step"] += 1
-        steps, (first, second), gradient = state["step"].item(), group["betas"], parameter.grad.float()
+        steps, (first, second) = state["step"].item(), group["betas"]
         mean = state["exp_avg"].lerp_(gradient, 1 - first)
         square = state["exp_avg_sq"].mul_(second).addcmul_(gradient, gradient, value=1 - second)
         deviation = (square / (1 - second**steps)).sqrt_().add_(group["eps"])

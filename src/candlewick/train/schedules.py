@@ -54,7 +54,7 @@ class Plateau(Schedule):
     minimum: float = Field(1e-6, ge=0, description="lowest learning rate")
 
     def rate(self, base: float, *, progress: float, losses: Sequence[float]) -> float:
-        """The learning rate that torch's ReduceLROnPlateau would have reached after the same losses."""
+        """What torch's ReduceLROnPlateau would have reached; a fall below 1e-4 of the loss's size is none."""
         rate, best, waited = base, math.inf, 0
         for loss in losses:
             if loss < best - abs(best) * _NOTICEABLE or best == math.inf:

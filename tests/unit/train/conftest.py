@@ -1,0 +1,6 @@
+"""Makes `tiny_fits`, the data and fits that these tests share, importable."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
