@@ -44,7 +44,7 @@ def odd_markets(n: int = 400, seed: int = 0, *, extra: Iterable[str] = ()) -> di
 def negative(n: int = 400, seed: int = 0, *, extra: Iterable[str] = ()) -> Bars:
     """Prices that fall through zero, as oil futures did in April 2020."""
     usual = ordinary(n, seed, extra=extra)
-    fall = np.linspace(0, 130, n)
+    fall = np.linspace(0, 1.3 * usual.column("high").max(), n)
     return _edited(usual, lambda name, x: x - fall if name in OHLCV[:4] else x)
 
 
