@@ -10,7 +10,7 @@ from candlewick.core.clock import iso, now_ns
 from candlewick.core.errors import DataError
 from candlewick.data import rules
 from candlewick.data.bars import Bars, Panel
-from candlewick.data.evidence import evidence_of
+from candlewick.data.evidence import evidence_of, gap_share, open_equals_previous_close
 from candlewick.data.finding import Finding
 from candlewick.data.interval import format_duration
 from candlewick.data.loading import load
@@ -70,22 +70,6 @@ class Inspection:
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
 
-def open_equals_previous_close(bars: Bars) -> float:
-    """Share of opens that repeat the close before, exactly. NaN without opens or with one bar.
-
-    Where it is high, filling an order at the next open is filling it at the price that decided it.
-    """
-    if len(bars) < 2 or not {"open", "close"} <= set(bars.columns):
-        return float("nan")
-    return float(np.mean(bars.column("open")[1:] == bars.column("close")[:-1]))
-
-
-def gap_share(bars: Bars) -> float:
-    """Share of steps longer than a bar: nights, weekends and missing rows. 0 with one bar."""
-    steps = np.diff(bars.t)
-    return float(np.mean(steps > rules.LONG_STEP * bars.interval_ns)) if len(steps) else 0.0
-
-
 def inspect(
     source: Any,
     *,
@@ -96,10 +80,11 @@ def inspect(
     symbol: str | None = None,
     on_error: Literal["refuse", "drop"] = "refuse",
     nonpositive: bool = False,
+    adjust: bool = False,
     columns: Mapping[str, str] | None = None,
 ) -> Inspection:
     """What is in `source`; never raises for bad data, which becomes findings. Parameters as for `data.read.read`."""
-    options = Options(stamp, zone, interval, session_close, symbol, on_error, nonpositive, columns)
+    options = Options(stamp, zone, interval, session_close, symbol, on_error, nonpositive, adjust, columns)
     try:
         name, understood = _understood(source, options)
     except DataError as error:

@@ -12,7 +12,6 @@ from candlewick.data.stamps import Stamps
 from candlewick.data.zones import to_utc, to_wall
 
 Stamp = Literal["open", "close"]
-MILLISECOND = UNITS["ms"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +53,9 @@ def closes(
     utc, skipped, undecided = _utc(stamps, zone, group)
     length = parse_duration(interval) if interval else _median_step(utc, group)
     if stamp == "close":
-        shift = _millisecond_short(utc, length)
-        meaning = "the bar's close" + (", one millisecond short, which is added" if shift else "")
-        return Closes(utc + shift, length, skipped, undecided, meaning)
+        unit = _short_of_the_end(utc, length)
+        meaning = "the bar's close" + (f", 1{unit} before its end, which is added" if unit else "")
+        return Closes(utc + (UNITS[unit] if unit else 0), length, skipped, undecided, meaning)
     t, early = _until_next(utc, length, group)
     return Closes(t, length, skipped, undecided, f"the bar's open; it is known {format_duration(length)} later{early}")
 
@@ -112,7 +111,9 @@ def _until_next(opens: np.ndarray, length: int, group: np.ndarray) -> tuple[np.n
     return opens + np.where(short, step, length), early
 
 
-def _millisecond_short(utc: np.ndarray, length: int) -> int:
-    # Some exchanges write the last millisecond of a bar as its close: 23:59:59.999.
-    whole = length % UNITS["s"] == 0 and len(utc) > 0
-    return MILLISECOND if whole and bool(np.all((utc + MILLISECOND) % UNITS["s"] == 0)) else 0
+def _short_of_the_end(utc: np.ndarray, length: int) -> str | None:
+    # Some exchanges write the last moment of a bar as its close: 23:59:59.999.
+    for unit in ("s", "ms", "us"):
+        if length % UNITS["m"] == 0 and len(utc) > 1 and np.all((utc + UNITS[unit]) % UNITS["m"] == 0):
+            return unit
+    return None

@@ -1,4 +1,4 @@
-"""What speaks for stamps of opens and what for stamps of closes."""
+"""Shares that say what bars are like, and what speaks for stamps of opens or of closes."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,26 @@ import numpy as np
 from candlewick.core.clock import NS_PER_DAY, iso
 from candlewick.data.bars import Bars
 from candlewick.data.interval import UNITS, format_duration
+from candlewick.data.rules import LONG_STEP
 from candlewick.data.table import Table
 
 HALF_HOUR = 30 * UNITS["m"]
+
+
+def open_equals_previous_close(bars: Bars) -> float:
+    """Share of opens that repeat the close before, exactly. NaN without opens or with one bar.
+
+    Where it is high, filling an order at the next open is filling it at the price that decided it.
+    """
+    if len(bars) < 2 or not {"open", "close"} <= set(bars.columns):
+        return float("nan")
+    return float(np.mean(bars.column("open")[1:] == bars.column("close")[:-1]))
+
+
+def gap_share(bars: Bars) -> float:
+    """Share of steps longer than a bar: nights, weekends and missing rows. 0 with one bar."""
+    steps = np.diff(bars.t)
+    return float(np.mean(steps > LONG_STEP * bars.interval_ns)) if len(steps) else 0.0
 
 
 def evidence_of(tables: Sequence[Table], bars: Sequence[Bars], now: int) -> tuple[str, ...]:
@@ -43,7 +60,14 @@ def _edges(tables: Sequence[Table]) -> list[str]:
 
 def _reading(first: int, last: int, interval: int) -> str:
     if interval >= HALF_HOUR:
-        return ""
+        # Sessions of whole hours show nothing, but a day that begins or ends at midnight does.
+        return (
+            ": as stamps of opens are"
+            if first == 0 != last
+            else ": as stamps of closes are"
+            if last == 0 != first
+            else ""
+        )
     if first % HALF_HOUR == 0 and (last + interval) % HALF_HOUR == 0:
         return ": as stamps of opens are"
     if (first - interval) % HALF_HOUR == 0 and last % HALF_HOUR == 0:
@@ -74,8 +98,6 @@ def _rounded(ns: int) -> int:
 
 
 def _opens(bars: Sequence[Bars]) -> list[str]:
-    from candlewick.data.checks import open_equals_previous_close
-
     shares = [open_equals_previous_close(each) for each in bars]
     if not np.isfinite(shares).any():
         return []

@@ -82,7 +82,7 @@ def understand(frame: "pl.DataFrame", name: str, columns: Mapping[str, str] | No
 
 def _plain(column: str) -> str:
     # "1. open", "<OPEN>", "Open Price", "Adj Close" -> open, open, open_price, adj_close
-    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"^\d+\.\s*", "", column.lower())).strip("_") or column.lower()
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"^\d+\.\s*", "", column.lower())).strip("_")
 
 
 def _must_exist(frame: "pl.DataFrame", name: str, given: Mapping[str, str]) -> None:
@@ -141,6 +141,9 @@ def _values(
     extras = []
     for column, name in plain.items():
         reason = _not_numbers(frame[column], is_text=is_text)
+        if not column or name.startswith("unnamed"):
+            ignored[column] = "row numbers"
+            continue
         ours = next((key for key in (*OHLCV, "adj_close") if name in ALIASES[key]), None)
         if ours is None and (name in ALIASES["time"] or name in OPEN_TIME or name in CLOSE_TIME):
             ignored[column] = "another column of stamps"

@@ -1,5 +1,7 @@
 """From a path, a frame or arrays to one polars frame, with nothing understood or changed yet."""
 
+import collections
+import datetime
 import gzip
 import zipfile
 from collections.abc import Mapping
@@ -37,11 +39,15 @@ class Loaded:
 def load(source: Any) -> Loaded:
     """The table in `source`: a path (.csv, .csv.gz, .txt, .parquet, .npz), a pandas or polars frame, or arrays by name.
 
+    What was loaded before is given back as it is.
+
     Raises:
         DataError: no such file, a format that is not read, or columns that hold Python objects.
     """
     import polars as pl
 
+    if isinstance(source, Loaded):
+        return source
     if isinstance(source, str | Path):
         return _from_path(Path(source).expanduser())
     if isinstance(source, pl.LazyFrame):
@@ -168,8 +174,6 @@ def _zone_name(zone: Any) -> str:
 
 def _objects(name: str, values: list[Any]) -> "pl.Series":
     # Text and dates may come in arrays of objects; numbers may not: they hide text, None and lists among them.
-    import datetime
-
     import polars as pl
 
     kinds = {type(value) for value in values if value is not None}
@@ -179,8 +183,15 @@ def _objects(name: str, values: list[Any]) -> "pl.Series":
         return pl.Series(name, values, dtype=pl.Date)
     if all(issubclass(kind, datetime.datetime) for kind in kinds):
         return pl.Series(name, [None if value is None else value.isoformat() for value in values], dtype=pl.String)
+    # The rarest type is most likely what turned the column into objects.
+    counts = collections.Counter(type(value) for value in values if value is not None)
+    rarest = min(counts, key=counts.__getitem__)
+    row = next(row for row, value in enumerate(values) if type(value) is rarest)
     found = ", ".join(sorted(kind.__name__ for kind in kinds))
-    raise DataError(f"the column {name} has dtype object and holds {found}. Convert it to float64 first.")
+    raise DataError(
+        f"the column {name} has dtype object and holds {found}; row {row} is {values[row]!r}. "
+        "Convert it to float64 first."
+    )
 
 
 def _without_objects(frame: "pl.DataFrame") -> "pl.DataFrame":

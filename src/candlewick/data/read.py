@@ -36,6 +36,7 @@ def read(
     symbol: str | None = None,
     on_error: Literal["refuse", "drop"] = "refuse",
     nonpositive: bool = False,
+    adjust: bool = False,
     columns: Mapping[str, str] | None = None,
 ) -> Reading:
     """Bars from a path (.csv, .csv.gz, .parquet, .npz), a pandas or polars frame, arrays by name, Bars or a Panel.
@@ -56,6 +57,7 @@ def read(
         symbol: name of the only instrument, or which one to keep where a column tells several apart.
         on_error: `refuse` the data, or `drop` the rows at fault and list them in the findings.
         nonpositive: prices of zero and below are meant.
+        adjust: open, high, low and close are scaled by adjusted close / close, which takes dividends out of returns.
         columns: our name -> the source's name, for what is not understood by itself: `{"close": "px_last"}`.
 
     Raises:
@@ -63,7 +65,7 @@ def read(
     """
     inspection = inspect(
         source, stamp=stamp, zone=zone, interval=interval, session_close=session_close, symbol=symbol,
-        on_error=on_error, nonpositive=nonpositive, columns=columns,
+        on_error=on_error, nonpositive=nonpositive, adjust=adjust, columns=columns,
     )  # fmt: skip
     if inspection.panel is None:
         raise DataError(_listed(inspection.errors))

@@ -119,29 +119,27 @@ def unit_change(table: Table) -> list[Finding]:
         return []
     log = np.log10(close)
     steps = np.diff(log)
-    if np.quantile(np.abs(steps), 0.95) > 0.1:
+    # Where steps of 26 % are usual, a step of ten says nothing about units.
+    if np.quantile(np.abs(steps), 0.9) > 0.1:
         return []
-    spikes, shifts = [], []
+    spikes: list[int] = []
+    found = []
     for i in np.flatnonzero(_is_unit(steps)):
-        before, after = (
-            np.median(log[max(0, i - 4) : i + 1]),
-            np.median(log[i + 2 : i + 7] if i + 2 < len(log) else log[:1]),
-        )
-        if abs(after - before) < 0.3:
-            spikes.append(i + 1)
-        elif _is_unit(np.array([after - before]))[0]:
-            shifts.append(i + 1)
-    # The step back from a spike is a step of a unit too.
-    spikes = [i for i in spikes if i - 1 not in spikes]
-    found = at_rows("spike", table.symbol, "close is a power of ten away from its neighbours", table.rows[spikes],
-                    mend="This is a slip of the decimal point: mend or drop those rows.")  # fmt: skip
-    for i in shifts:
-        message = (
-            f"{table.symbol}: from row {table.rows[i]} ({iso(table.t[i])}) on, close is about "
-            f"{10 ** float(np.round(steps[i - 1])):g} times what it was. Write one unit throughout."
-        )
-        found.append(Finding("unit_change", message))
-    return found
+        before, rest = np.median(log[max(0, i - 4) : i + 1]), log[i + 2 : i + 7]
+        if i in spikes:
+            continue  # the step back from a spike
+        if len(rest) == 0 or abs(np.median(rest) - before) < 0.3:
+            spikes.append(int(i) + 1)
+        elif _is_unit(np.median(rest) - before):
+            found.append(_shift(table, int(i) + 1, 10.0 ** np.round(steps[i])))
+    mend = "This is a slip of the decimal point: mend or drop those rows."
+    return found + at_rows("spike", table.symbol, "close is a power of ten off", table.rows[spikes], mend=mend)
+
+
+def _shift(table: Table, position: int, factor: float) -> Finding:
+    row, when = table.rows[position], iso(table.t[position])
+    message = f"{table.symbol}: from row {row} ({when}) on, close is about {factor:g} times what it was."
+    return Finding("unit_change", f"{message} Write one unit throughout; adjust prices for splits.")
 
 
 def unit_of_extremes(table: Table) -> list[Finding]:
@@ -153,13 +151,13 @@ def unit_of_extremes(table: Table) -> list[Finding]:
     for name in PRICES[:3]:
         column = table.values.get(name)
         if column is not None and np.all(column > 0):
-            apart = _is_unit(np.log10(column / close))
-            found += at_rows("spike", table.symbol, f"{name} is a power of ten away from close", table.rows[apart],
-                             mend="This is a slip of the decimal point: mend or drop those rows.")  # fmt: skip
+            rows = table.rows[_is_unit(np.log10(column / close))]
+            mend = "This is a slip of the decimal point: mend or drop those rows."
+            found += at_rows("spike", table.symbol, f"{name} is a power of ten off its close", rows, mend=mend)
     return found
 
 
-def _is_unit(log10_ratio: np.ndarray) -> np.ndarray:
+def _is_unit(log10_ratio: np.ndarray | np.floating) -> np.ndarray:
     power = np.round(log10_ratio)
     return (power != 0) & (np.abs(log10_ratio - power) < 0.05)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from candlewick.core.errors import DataError
+from candlewick.data.bars import OHLCV
 from candlewick.data.closes import Closes, Stamp, closes
 from candlewick.data.finding import Finding, at_rows
 from candlewick.data.layout import Layout, understand
@@ -17,6 +18,10 @@ from candlewick.data.zones import check_zone
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+PRICES = OHLCV[:4]
+ROW = "\0row"
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Options:
     symbol: str | None = None
     on_error: Literal["refuse", "drop"] = "refuse"
     nonpositive: bool = False
+    adjust: bool = False
     columns: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
@@ -65,6 +71,8 @@ def tables_of(loaded: Loaded, options: Options) -> Understood:
     names, group = np.unique(symbols, return_inverse=True)
     rows = loaded.first_row + _row_numbers(loaded)
     values, bad = _numbers(loaded, layout, rows, done)
+    if options.adjust:
+        values = _adjusted(values, loaded.name)
     stamps = parse(loaded.frame[layout.time], loaded.frame[layout.clock] if layout.clock else None)
     bad |= _unreadable(stamps, layout, rows, done)
     stamp, zone = _meaning(loaded, layout, stamps, options, done)
@@ -72,7 +80,7 @@ def tables_of(loaded: Loaded, options: Options) -> Understood:
     known = closes(_rows_of(stamps, kept), group[kept], stamp=stamp, zone=zone, interval=options.interval,
                    session_close=options.session_close)  # fmt: skip
     wrong = _no_such_time(known, zone, rows[kept], done)
-    done.mapping[:0] = _lines(loaded, layout, stamps, known, zone, names)
+    done.mapping[:0] = _lines(loaded, layout, stamps, known, zone, names, adjust=options.adjust)
     done.tables = tuple(
         Table(str(name), rows[kept[mine]], stamps.ns[kept[mine]], known.t[mine],
               {ours: column[kept[mine]] for ours, column in values.items()}, known.interval_ns)
@@ -80,9 +88,6 @@ def tables_of(loaded: Loaded, options: Options) -> Understood:
         if len(mine := np.flatnonzero((group[kept] == position) & ~wrong))
     )  # fmt: skip
     return done
-
-
-ROW = "\0row"
 
 
 def _instruments(loaded: Loaded, layout: Layout, options: Options) -> tuple[Loaded, np.ndarray]:
@@ -146,6 +151,13 @@ def _numbers(
     return values, bad
 
 
+def _adjusted(values: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    if "adj_close" not in values:
+        raise DataError(f"{name} has no adjusted close, so adjust: true cannot be. Leave it out or name the column.")
+    ratio = values.pop("adj_close") / np.where(values["close"] == 0, np.nan, values["close"])
+    return {ours: column * ratio if ours in PRICES else column for ours, column in values.items()}
+
+
 def _unreadable(stamps: Stamps, layout: Layout, rows: np.ndarray, done: Understood) -> np.ndarray:
     if not stamps.readable.any():
         raise DataError(f"no stamp in {layout.time} can be read. Write them like 2024-01-31 16:00:00+00:00.")
@@ -206,7 +218,9 @@ def _no_such_time(known: Closes, zone: str, rows: np.ndarray, done: Understood) 
     return known.skipped | known.undecided
 
 
-def _lines(loaded: Loaded, layout: Layout, stamps: Stamps, known: Closes, zone: str, names: np.ndarray) -> list[str]:
+def _lines(
+    loaded: Loaded, layout: Layout, stamps: Stamps, known: Closes, zone: str, names: np.ndarray, *, adjust: bool
+) -> list[str]:
     time = layout.time + (f" and {layout.clock}" if layout.clock else "")
     renamed = [ours if ours == theirs else f"{ours} = {theirs}" for ours, theirs in layout.values.items()]
     lines = [
@@ -216,8 +230,9 @@ def _lines(loaded: Loaded, layout: Layout, stamps: Stamps, known: Closes, zone: 
     if layout.symbol:
         lines.append(f"instruments = {layout.symbol}: {len(names)}")
     if "adj_close" in layout.values:
-        lines.append(
-            "adj_close is rewritten by later dividends and splits: its level was not known then, its ratios were"
-        )
+        done = "open, high, low and close are scaled by it" if adjust else "adjust: true scales the prices by it"
+        lines.append(f"adj_close is rewritten by later dividends: its ratios were known then, not its level; {done}")
+    if all(loaded.frame[layout.values[name]].dtype.is_integer() for name in PRICES if name in layout.values):
+        lines.append("prices are whole numbers, perhaps points: ratios are right, levels are in that unit")
     lines += [f"not used: {column} ({why})" for column, why in layout.ignored.items() if column != ROW]
     return lines

@@ -1,9 +1,10 @@
 """A file of bars: CSV, Parquet or npz, gzip or not."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
+from candlewick.data.loading import load
 from candlewick.data.read import Reading, read
 from candlewick.data.sources._base import Source
 
@@ -21,7 +22,10 @@ class File(Source):
     nonpositive: bool = Field(False, description="prices of zero and below are meant")
     columns: dict[str, str] | None = Field(None, description="our name: the file's name, where it is not understood")
 
-    def read(self) -> Reading:
+    def raw(self) -> Any:
+        """The file's table."""
+        return load(self.path)
+
+    def prepare(self, raw: Any) -> Reading:
         """The file's bars."""
-        options = self.model_dump(exclude={"path"})
-        return read(self.path, **options)
+        return read(raw, **self.model_dump(exclude={"path"}))

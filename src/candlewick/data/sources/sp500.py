@@ -1,13 +1,19 @@
 """S&P 500, daily, 1999 to 2018, as the arch package ships it."""
 
+from typing import Any
+
 from candlewick.data.read import Reading
-from candlewick.data.sources._arch import bundled
+from candlewick.data.sources._arch import bundled, prepared
 from candlewick.data.sources._base import Source
 
 
 class Sp500(Source):
     """5,031 daily bars of the index with volume; a bar is known at 16:00 in New York."""
 
-    def read(self) -> Reading:
+    def raw(self) -> Any:
+        """The frame in the package."""
+        return bundled("sp500")
+
+    def prepare(self, raw: Any) -> Reading:
         """The index's bars."""
-        return bundled("sp500", "SP500")
+        return prepared(raw, "SP500")

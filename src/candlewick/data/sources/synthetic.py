@@ -23,8 +23,11 @@ class Synthetic(Source):
     def _complete(cls, entry: Any) -> dict[str, Any]:
         return MARKETS.build(entry).to_dict()
 
-    def read(self) -> Reading:
+    def raw(self) -> Panel:
         """The market's bars."""
-        bars = MARKETS.build(self.market).bars(self.bars, self.seed, self.symbol)
+        return Panel((MARKETS.build(self.market).bars(self.bars, self.seed, self.symbol),))
+
+    def prepare(self, raw: Panel) -> Reading:
+        """The same bars: nothing is done to them."""
         line = f"{self.bars} bars of the synthetic market {self.market['name']}, seed {self.seed}"
-        return Reading(Panel((bars,)), (line,), ())
+        return Reading(raw, (line,), ())

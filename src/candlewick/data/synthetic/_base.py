@@ -98,7 +98,7 @@ def clustering(n: int, half_lives: tuple[float, ...], strength: float, rng: np.r
 
 
 @compiled(types.float64[::1](types.float64[:, ::1], types.float64[::1]))
-def _sum_of_ar1(shocks, decay):  # type: ignore[no-untyped-def]
+def _sum_of_ar1(shocks: np.ndarray, decay: np.ndarray) -> np.ndarray:
     level = shocks[0].copy()
     fresh = np.sqrt(1 - decay**2)
     total = np.empty(shocks.shape[0])

@@ -18,7 +18,8 @@ class Clustered(Market):
 
     Volatility is a sum of parts of very different half-lives (its correlations die slowly), times a U shape over the
     session, times Student tails. The first bar of a session carries the night's move in its gap. Volume follows the
-    same volatility. Bars of one day or longer have neither session shape nor night.
+    same volatility. `volatility` is that of a bar within a session. Bars of one day have neither session shape nor
+    night; longer ones run round the clock.
     """
 
     half_lives: tuple[float, ...] = Field(
