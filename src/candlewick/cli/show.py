@@ -18,8 +18,12 @@ from candlewick.core.progress import Progress
 class Show:
     """Options that every command has."""
 
-    json: Annotated[bool, Parameter(help="Print one JSON document on standard output and nothing else there.")] = False
-    quiet: Annotated[bool, Parameter(help="No progress and no remarks: results and errors only.")] = False
+    json: Annotated[
+        bool, Parameter(show_default=False, help="Print one JSON document on standard output and nothing else there.")
+    ] = False
+    quiet: Annotated[
+        bool, Parameter(show_default=False, help="No progress and no remarks: results and errors only.")
+    ] = False
 
     def progress(self) -> AbstractContextManager[Progress]:
         """What long work reports to, on standard error."""

@@ -1,0 +1,5 @@
+"""`python -m candlewick.cli` is the `candlewick` command."""
+
+from candlewick.cli.main import main
+
+main()

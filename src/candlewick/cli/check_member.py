@@ -1,0 +1,102 @@
+"""A family's contracts on one member: a file of the user's own, or a packaged name."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from candlewick.cli.families import FAMILIES, family
+from candlewick.cli.show import Show
+from candlewick.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from candlewick.testing.settings import Result
+
+
+def check_member(
+    member: Annotated[str, Parameter(help="my_features.py, my_features.py:Class, or a packaged name such as rsi.")],
+    /,
+    *,
+    show: Show = Show(),  # noqa: B008 (frozen)
+) -> int:
+    """Run the contracts of a member's family on it: the defaults, and every parameter moved.
+
+    Exit code 0 where every contract is kept, 1 where one is broken.
+    """
+    title, spec = _found(member)
+    with show.progress() as progress:
+        progress.stage(f"contracts of {title} on {spec.__name__}", 1)
+        results = _CONTRACTS[title](spec)
+        progress.advance()
+    broken = sum(not result.passed for result in results)
+    contracts = [{"contract": r.name, "passed": r.passed, "message": r.message} for r in results]
+    if not show.data({"family": title, "member": spec.__name__, "passed": not broken, "contracts": contracts}):
+        for result in results:
+            mark = "ok     " if result.passed else "BROKEN "
+            print(mark + result.name.replace("_", " ") + (f"\n       {result.message}" if result.message else ""))
+        print(f"\n{spec.__name__} keeps {len(results) - broken} of {len(results)} contracts of {title}.")
+    return int(bool(broken))
+
+
+def _found(member: str) -> tuple[str, type[Any]]:
+    refusals: list[str] = []
+    for title in FAMILIES:
+        try:
+            spec = family(title).member(member)
+        except ConfigError as error:
+            refusals.append(str(error))
+            continue
+        if title not in _CONTRACTS:
+            raise ConfigError(
+                f"{member} is of the family {title}, which has no contracts. With: {', '.join(_CONTRACTS)}."
+            )
+        return title, spec
+    if ".py" in member:
+        # A file without a member of a family says "found none" for it; another refusal says more.
+        raise ConfigError(next((text for text in refusals if "found none" not in text), refusals[0]))
+    raise ConfigError(
+        f"no family has a member called {member!r}. Name a file of your own, or a member that "
+        f"`candlewick {'`, `candlewick '.join(_CONTRACTS)}` list."
+    )
+
+
+def _features(spec: type[Any]) -> Sequence["Result"]:
+    from candlewick.testing.feature_contracts import check_feature
+
+    return check_feature(spec)
+
+
+def _labels(spec: type[Any]) -> Sequence["Result"]:
+    from candlewick.testing.label_contracts import check_label
+
+    return check_label(spec)
+
+
+def _models(spec: type[Any]) -> Sequence["Result"]:
+    from candlewick.testing.model_contracts import check_model
+    from candlewick.testing.settings import Result
+
+    return [Result(outcome.contract, outcome.passed, outcome.message) for outcome in check_model(spec)]
+
+
+def _scalers(spec: type[Any]) -> Sequence["Result"]:
+    from candlewick.testing.scaler_contracts import check_scaler
+    from candlewick.testing.settings import judge, settings
+
+    return [judge("every scaler contract", check_scaler, settings(spec))]
+
+
+def _splits(spec: type[Any]) -> Sequence["Result"]:
+    from candlewick.testing.settings import defaults, judge
+    from candlewick.testing.split_contracts import check_split
+
+    return [judge("every split contract", check_split, [defaults(spec)])]
+
+
+_CONTRACTS: dict[str, Callable[[type[Any]], Sequence["Result"]]] = {
+    "features": _features,
+    "labels": _labels,
+    "models": _models,
+    "scalers": _scalers,
+    "splits": _splits,
+}
