@@ -10,17 +10,24 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 from candlewick.core import config
 from candlewick.core.errors import ConfigError
 from candlewick.core.registry import Family
-from candlewick.core.spec import Spec
-from candlewick.data.sources import SOURCES, Source
+from candlewick.core.spec import Spec, content_id
+from candlewick.data.sources import SOURCES
+from candlewick.data.sources._base import Source
 from candlewick.evaluate.costs import Costs
-from candlewick.evaluate.policies import POLICIES, Policy
-from candlewick.features import FEATURES, Feature
+from candlewick.evaluate.policies import POLICIES
+from candlewick.evaluate.policies._base import Policy
+from candlewick.features import FEATURES
+from candlewick.features._base import Feature
 from candlewick.features._set import FeatureSet
-from candlewick.labels import LABELS, Label
-from candlewick.models import MODELS, Estimator, Model
+from candlewick.labels import LABELS
+from candlewick.labels._base import Label
+from candlewick.models import MODELS
+from candlewick.models._base import Estimator, Model
 from candlewick.models._heads import AnyHead, Classes, Point, Variance
-from candlewick.samples.scalers import SCALERS, Scaler
-from candlewick.samples.splits import SPLITS, Split
+from candlewick.samples.scalers import SCALERS
+from candlewick.samples.scalers._base import Scaler
+from candlewick.samples.splits import SPLITS
+from candlewick.samples.splits._base import Split
 from candlewick.train.recipe import Recipe
 
 
@@ -47,7 +54,9 @@ class Experiment(Spec):
     policy: SerializeAsAny[Policy] | None = Field(None, description="null: forecasts are judged, nothing is traded")
     costs: Costs = Costs()
 
-    @field_validator("data", "features", "label", "split", "scaler", "model", "rivals", "baselines", "policy", mode="before")
+    @field_validator(
+        "data", "features", "label", "split", "scaler", "model", "rivals", "baselines", "policy", mode="before"
+    )
     @classmethod
     def _members(cls, value: Any, info: Any) -> Any:
         family = _FAMILIES[info.field_name]
@@ -77,6 +86,11 @@ class Experiment(Spec):
                 data[field] = [v.to_dict() for v in value] if isinstance(value, tuple) else value.to_dict()
         return data
 
+    @property
+    def content_id(self) -> str:
+        """Identity of what is done; the title is for people."""
+        return content_id({**self.to_dict(), "title": ""})
+
     @classmethod
     def of(cls, source: "str | Path | Mapping[str, Any] | Experiment", *overrides: str) -> "Experiment":
         """From a packaged name, a YAML path, plain data or an experiment, with dotted overrides.
@@ -88,13 +102,17 @@ class Experiment(Spec):
             if not overrides:
                 return source
             source = source.to_dict()
-        data = config.load(str(source), overrides) if isinstance(source, str | Path) else config.override(source, overrides)
+        data = (
+            config.load(str(source), overrides)
+            if isinstance(source, str | Path)
+            else config.override(source, overrides)
+        )
         return config.validated(cls, data, where="experiment")
 
     @cached_property
     def feature_set(self) -> FeatureSet:
         """The features as one step."""
-        return FeatureSet(self.features)
+        return FeatureSet.of(self.features)
 
     @property
     def answer(self) -> AnyHead:
@@ -110,6 +128,21 @@ class Experiment(Spec):
         """Model, rivals and baselines by a label that tells them apart: `lstm`, or `lstm[layers=3]` among several."""
         specs = (self.model, *self.rivals, *self.baselines)
         return {_label(spec, specs): spec for spec in specs}
+
+    @cached_property
+    def trivials(self) -> dict[str, Model]:
+        """The label's no-skill forecasts. Skill is being better than every one of them, not than the worst."""
+        rules = {"number": ["zero", "mean"], "variance": ["last", "mean"], "classes": ["prior"]}[self.label.kind]
+        return {
+            f"naive {rule}": MODELS.build({"name": "naive", "rule": rule})
+            for rule in rules
+            if rule != "last" or self.label.echo is not None
+        }
+
+    @cached_property
+    def everything(self) -> dict[str, Model]:
+        """All models of a run, the trivial ones last."""
+        return {**self.models, **self.trivials}
 
     @property
     def model_label(self) -> str:

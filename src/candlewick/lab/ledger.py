@@ -23,7 +23,7 @@ class Trial:
     Attributes:
         label, split, spec: content ids of what was asked; the three together are the trial.
         metric: name and mean loss of the forecast metric that judged it.
-        sharpe: Sharpe ratio per bar, not annualised, as the deflated Sharpe ratio wants it; None where nothing was traded.
+        sharpe: annualised Sharpe ratio, as the deflated one wants it; None where nothing was traded or it is undefined.
     """
 
     label: str

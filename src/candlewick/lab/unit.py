@@ -12,8 +12,7 @@ from candlewick.core import files
 from candlewick.core.clock import elapsed_s
 from candlewick.core.progress import Progress, Silent
 from candlewick.lab.experiment import Experiment
-from candlewick.models import Estimator, Model, Network
-from candlewick.models._base import Weights
+from candlewick.models._base import Estimator, Model, Network, Weights
 from candlewick.models._heads import Belief, HeadScale
 from candlewick.samples.dataset import Dataset, Samples
 from candlewick.samples.roles import Fold, TrainRows
@@ -90,17 +89,19 @@ def forecast(experiment: Experiment, data: Dataset, model: Model, fitted: Fitted
 
 
 def complete(
-    experiment: Experiment, data: Dataset, fold: Fold, unit: Unit, model: Model, folder: Path, progress: Progress | None
+    plain: dict[str, Any], data: Dataset, fold: Fold, unit: Unit, folder: Path, progress: Progress | None
 ) -> Path:
     """Fit and forecast one unit into `folder/KEY`; a unit that is already whole is left as it is.
 
+    The experiment comes as plain data: a worker process loads a user's own members from their files itself.
     `record.json` is written last, so its presence says that the rest is whole.
     """
     place = folder / unit.key
     if (place / "record.json").is_file():
         return place
     place.mkdir(parents=True, exist_ok=True)
-    checkpoint = place / "checkpoint"
+    experiment = Experiment.of(plain)
+    model, checkpoint = experiment.everything[unit.model], place / "checkpoint"
     fitted, record = fit(experiment, data, fold, model, unit.seed, checkpoint=checkpoint, progress=progress)
     started = elapsed_s()
     belief = forecast(experiment, data, model, fitted, fold.test.index)

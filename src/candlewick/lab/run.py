@@ -1,0 +1,131 @@
+"""The whole journey: data, folds, units in parallel, judgement, run folder."""
+
+import os
+import platform
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from candlewick.core import files
+from candlewick.core.clock import elapsed_s, now_ns
+from candlewick.core.errors import ConfigError
+from candlewick.core.progress import Progress, Silent
+from candlewick.data.bars import Panel
+from candlewick.data.read import Reading
+from candlewick.lab.audit import quick_checks
+from candlewick.lab.experiment import Experiment
+from candlewick.lab.outcome import conclude
+from candlewick.lab.prepare import Prepared, prepare
+from candlewick.lab.runs import Run
+from candlewick.lab.unit import Unit, complete
+from candlewick.models._base import Estimator
+
+_LIBRARIES = ("candlewick", "numpy", "numba", "scipy", "scikit-learn", "polars", "arch", "torch")
+
+
+def run(
+    experiment: Experiment, *, given: Panel | Reading | None = None, out: str | Path | None = None,
+    resume: str | Path | None = None, workers: int | None = None, progress: Progress | None = None,
+) -> Run:  # fmt: skip
+    """Carry out an experiment and judge it.
+
+    `given` replaces the experiment's own data. The folder is `out`, or a new one below `./runs`; `resume` goes on
+    in the folder of a run that was stopped, where units that are whole are kept and a half-trained network goes on
+    from its last checkpoint to the same bits. `workers` processes fit units side by side (default: one a core);
+    with one unit or one worker everything happens in this process.
+
+    Raises:
+        ConfigError: `resume` names a run of another experiment or other data.
+        DataError, LeakError, TrainingError, StorageError: as their names say.
+    """
+    progress = progress or Silent()
+    started = elapsed_s()
+    folder = Path(resume) if resume else Path(out) if out else _new_folder(experiment)
+    progress.say(f"reading {experiment.data.spec_name()}")
+    prepared = prepare(experiment, given)
+    for note in prepared.notes:
+        progress.say(note)
+    record = _open(folder, experiment, prepared, resuming=resume is not None)
+    leaks = quick_checks(experiment, prepared.panel, prepared.data, prepared.folds)
+    units = units_of(experiment, prepared)
+    progress.stage(f"fitting {len(units)} units of {len(experiment.models)} models", len(units))
+    for _ in fit_all(experiment, prepared, units, folder / "units", workers or os.cpu_count() or 1, progress):
+        progress.advance()
+    progress.stage("judging", 1)
+    record |= conclude(experiment, prepared, units, leaks, folder)
+    record["seconds"] = record.get("seconds", 0.0) + elapsed_s() - started
+    files.write_json(folder / "run.json", {**record, "status": "complete"})
+    progress.advance()
+    return Run(folder)
+
+
+def units_of(experiment: Experiment, prepared: Prepared) -> list[Unit]:
+    """Every model on every fold; networks once a seed, estimators, which draw nothing that matters, with the first."""
+    trained = {label: experiment.seeds[:1] if isinstance(model, Estimator) else experiment.seeds
+               for label, model in experiment.everything.items()}  # fmt: skip
+    slow_first = sorted(trained.items(), key=lambda item: isinstance(experiment.everything[item[0]], Estimator))
+    return [Unit(label, fold.id, seed) for label, seeds in slow_first for fold in prepared.folds for seed in seeds]
+
+
+def fit_all(
+    experiment: Experiment, prepared: Prepared, units: list[Unit], folder: Path, workers: int, progress: Progress
+) -> Iterator[Path]:
+    """Complete every unit below `folder`; one path each, in any order.
+
+    joblib's backend in force does the work: under `joblib.parallel_config("ray")` it is a Ray cluster.
+    """
+    from joblib import Parallel, delayed
+
+    alone, plain = workers == 1 or len(units) == 1, experiment.to_dict()
+    jobs = (
+        delayed(complete)(plain, prepared.data, prepared.folds[unit.fold], unit, folder, progress if alone else None)
+        for unit in units
+    )
+    # One unit a process and one thread a unit: the bits of a fit do not depend on how many run beside it.
+    yield from Parallel(n_jobs=1 if alone else workers, return_as="generator_unordered")(jobs)
+
+
+def _new_folder(experiment: Experiment) -> Path:
+    stamp = datetime.fromtimestamp(now_ns() / 1e9, UTC).strftime("%Y%m%d-%H%M%S")
+    return Path("runs") / f"{stamp}-{experiment.label.spec_name()}-{experiment.content_id[:6]}".replace(os.sep, "_")
+
+
+def _open(folder: Path, experiment: Experiment, prepared: Prepared, *, resuming: bool) -> dict[str, Any]:
+    """The folder's record, new or that of the run to go on with."""
+    path = folder / "run.json"
+    if path.is_file():
+        record: dict[str, Any] = files.read_json(path)
+        same = record["experiment"] == experiment.content_id and record["data"]["hash"] == prepared.panel.content_hash
+        if not resuming or not same:
+            raise ConfigError(
+                f"{folder} holds a run of {'this experiment' if same else 'another experiment or other data'}. "
+                f"{'Resume it, or choose' if same else 'Choose'} another folder."
+            )
+        return record
+    if resuming:
+        raise ConfigError(f"{folder} holds no run to resume: there is no run.json.")
+    record = {
+        "status": "running",
+        "experiment": experiment.content_id,
+        "title": experiment.title or experiment.label.spec_name(),
+        "model": experiment.model_label,
+        "started": now_ns(),
+        "data": prepared.facts,
+        "versions": _versions(),
+        "machine": {"processor": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
+    }
+    files.write_json(folder / "experiment.json", experiment.to_dict())
+    files.write_json(path, record)
+    return record
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for library in _LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found

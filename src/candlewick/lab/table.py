@@ -1,0 +1,78 @@
+"""Metric tables: every metric of every model, with an interval and the spread over seeds and folds."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from candlewick.evaluate import spread
+from candlewick.evaluate.metrics._base import ForecastMetric, TradingMetric
+from candlewick.evaluate.verdict._words import plain
+from candlewick.lab.gather import Forecasts, UnitForecast
+from candlewick.lab.trade import Traded
+from candlewick.samples.dataset import Dataset
+
+
+def forecast_rows(
+    forecasts: Forecasts, data: Dataset, metrics: Sequence[ForecastMetric], *, seed: int
+) -> list[dict[str, Any]]:
+    """One row a model and metric: score, interval, by seed and by fold."""
+    by_model = {model: _by_seed(parts, data) for model, parts in forecasts.items()}
+    return [
+        _row(model, metric, spread.forecast_spread(metric, by_seed, seed=seed))
+        for metric in metrics
+        for model, by_seed in by_model.items()
+    ]
+
+
+def trading_rows(
+    traded: Traded, forecasts: Forecasts, data: Dataset, metrics: Sequence[TradingMetric], *, seed: int
+) -> list[dict[str, Any]]:
+    """One row a model and metric, the policy's benchmark last under the name `benchmark`."""
+    fold = _fold_of_bars(next(iter(forecasts.values())), data, traded.benchmark.t)
+    tracks = {model: dict(own) for model, own in traded.tracks.items()} | {"benchmark": {0: traded.benchmark}}
+    return [
+        _row(model, metric, spread.track_spread(metric, by_seed, seed=seed, fold=fold))
+        for metric in metrics
+        for model, by_seed in tracks.items()
+    ]
+
+
+def _row(model: str, metric: ForecastMetric | TradingMetric, found: spread.Spread) -> dict[str, Any]:
+    row = {
+        "model": model, "metric": metric.spec_name(), "direction": metric.direction, "units": metric.units,
+        "over_seeds": found.over_seeds, "over_folds": found.over_folds, **asdict(found),
+    }  # fmt: skip
+    return dict(plain(row))
+
+
+def _by_seed(parts: Sequence[UnitForecast], data: Dataset) -> dict[int, spread.Forecasts]:
+    return {seed: _joined(own, data) for seed, own in _grouped(parts)}
+
+
+def _grouped(parts: Sequence[UnitForecast]) -> Iterator[tuple[int, list[UnitForecast]]]:
+    for seed in dict.fromkeys(part.unit.seed for part in parts):
+        yield seed, [part for part in parts if part.unit.seed == seed]
+
+
+def _joined(parts: Sequence[UnitForecast], data: Dataset) -> spread.Forecasts:
+    index = np.concatenate([part.index for part in parts])
+    probabilities = [part.belief.probabilities for part in parts if part.belief.probabilities is not None]
+    return spread.Forecasts(
+        t=data.t[index],
+        fold=np.concatenate([np.full(len(part.index), part.unit.fold) for part in parts]),
+        truth=data.y[index],
+        value=np.concatenate([part.belief.value for part in parts]),
+        probabilities=np.concatenate(probabilities) if probabilities else None,
+    )
+
+
+def _fold_of_bars(parts: Sequence[UnitForecast], data: Dataset, t: np.ndarray) -> np.ndarray | None:
+    """The fold whose test began last before each bar; None where folds share moments (combinatorial splits)."""
+    _, own = next(_grouped(parts))
+    spans = sorted((data.t[part.index].min(), data.t[part.index].max(), part.unit.fold) for part in own)
+    first, last, fold = (np.array(column) for column in zip(*spans, strict=True))
+    if np.any(first[1:] <= last[:-1]):
+        return None
+    return np.asarray(fold[np.maximum(np.searchsorted(first, t, side="right") - 1, 0)])
