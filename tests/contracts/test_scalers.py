@@ -1,31 +1,23 @@
-"""Every scaler of the family keeps every contract."""
+"""Every scaler of the family keeps every contract, in every setting."""
 
-import numpy as np
 import pytest
 
-from candlewick.samples.roles import TrainRows
 from candlewick.samples.scalers import SCALERS
-from candlewick.testing.datasets import odd_dataset
-from candlewick.testing.scaler_contracts import SCALER_CONTRACTS
-
-VARIANTS = [
-    *SCALERS.names(),
-    {"name": "standard", "pooled": True},
-    {"name": "robust", "pooled": True},
-    {"name": "standard", "clip": 1.5},
-]
+from candlewick.testing.scaler_contracts import SCALER_CONTRACTS, check_scaler
+from candlewick.testing.settings import settings
 
 
-@pytest.mark.parametrize("contract", SCALER_CONTRACTS, ids=lambda contract: contract.__name__)
-@pytest.mark.parametrize("entry", VARIANTS, ids=str)
-def test_scaler(entry, contract):
-    for seed in range(3):
-        data = odd_dataset(seed)
-        early = np.flatnonzero(data.labelled & (data.t < np.median(data.t)))
-        contract(SCALERS.build(entry), data, TrainRows(early))
+@pytest.mark.parametrize("name", SCALERS.names())
+def test_every_scaler_keeps_every_contract_in_every_setting(name):
+    results = check_scaler(SCALERS.member(name))
+    assert [result.name for result in results] == [
+        *(contract.__name__ for contract in SCALER_CONTRACTS), "every_parameter_matters",
+    ]  # fmt: skip
+    assert [result.message for result in results if not result.passed] == []
 
 
 @pytest.mark.parametrize("name", SCALERS.names())
 def test_a_scaler_survives_its_plain_data(name):
-    spec = SCALERS.build(name)
-    assert SCALERS.build(spec.to_dict()) == spec
+    for spec in settings(SCALERS.member(name)):
+        again = SCALERS.build(spec.to_dict())
+        assert (again, again.content_id) == (spec, spec.content_id)

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
-from candlewick.core.errors import LeakError
+from candlewick.core.errors import ConfigError, LeakError
 from candlewick.samples.dataset import Dataset
 from candlewick.samples.roles import Rows, TestRows, TrainRows, ValidationRows
 from candlewick.samples.scalers import Scaler
 from candlewick.testing.datasets import odd_dataset
+from candlewick.testing.settings import Result, defaults, judge, moved, settings
 
+S = TypeVar("S", bound=Scaler)
 ScalerContract = Callable[[Scaler, Dataset, TrainRows], None]
 
 
@@ -62,15 +66,40 @@ SCALER_CONTRACTS: tuple[ScalerContract, ...] = (
     result_is_finite_float32,
     one_row_is_scaled_as_in_the_matrix,
 )
+"""Contracts of one setting; `every_parameter_matters` is the one of the whole class."""
 
 
-def check_scaler(scaler: Scaler, *, seed: int = 0) -> None:
-    """All contracts on an odd panel whose level wanders.
+def every_parameter_matters(scaler_class: type[S]) -> None:
+    """Every field, moved on its own, changes a value of a panel with outliers."""
+    base = defaults(scaler_class)
+    data, rows = _case(0)
+    wild = data.with_x(np.where(np.arange(len(data))[:, None] % 50 == 0, 100 * data.x, data.x))
+    before = base.apply(base.fit(data, rows), wild)
+    for name in scaler_class.model_fields:
+        if all(np.array_equal(other.apply(other.fit(data, rows), wild), before) for other in moved(base, name)):
+            raise AssertionError(f"the parameter {name} changes no value. Use it, or remove it.")
 
-    Raises:
-        AssertionError: with the sentence of the first contract that is broken.
+
+def check_scaler(scaler_class: type[S]) -> list[Result]:
+    """Every contract over the defaults and every parameter moved, on panels whose levels wander; nothing raises.
+
+    >>> from candlewick.samples.scalers import SCALERS
+    >>> all(result.passed for result in check_scaler(SCALERS.member("standard")))
+    True
     """
+    try:
+        specs = settings(scaler_class)
+    except (AssertionError, ConfigError) as error:
+        return [Result("settings", False, str(error))]
+    results = [judge(contract.__name__, partial(_on_odd_panels, contract), specs) for contract in SCALER_CONTRACTS]
+    return [*results, judge(every_parameter_matters.__name__, every_parameter_matters, [scaler_class])]
+
+
+def _on_odd_panels(contract: ScalerContract, scaler: Scaler) -> None:
+    for seed in range(3):
+        contract(scaler, *_case(seed))
+
+
+def _case(seed: int) -> tuple[Dataset, TrainRows]:
     data = odd_dataset(seed)
-    early = data.labelled & (data.t < np.median(data.t))
-    for contract in SCALER_CONTRACTS:
-        contract(scaler, data, TrainRows(np.flatnonzero(early)))
+    return data, TrainRows(np.flatnonzero(data.labelled & (data.t < np.median(data.t))))

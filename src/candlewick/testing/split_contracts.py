@@ -1,15 +1,19 @@
 """What every split must keep, checked pair by pair on odd panels; a broken contract raises AssertionError."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
-from candlewick.core.errors import LeakError
+from candlewick.core.errors import ConfigError, LeakError
 from candlewick.samples.dataset import Dataset
 from candlewick.samples.roles import Fold
 from candlewick.samples.splits import Split
 from candlewick.testing.datasets import odd_dataset
+from candlewick.testing.settings import Result, defaults, judge, moved, settings
 
+S = TypeVar("S", bound=Split)
 SplitContract = Callable[[Split, Dataset], None]
 
 
@@ -109,18 +113,40 @@ SPLIT_CONTRACTS: tuple[SplitContract, ...] = (
     folds_stand_in_time_order,
     streams_never_train_after_the_test,
 )
+"""Contracts of one setting; `every_parameter_matters` is the one of the whole class."""
 
 
-def check_split(split: Split, *, seeds: tuple[int, ...] = (0, 1, 2)) -> None:
-    """All contracts on odd panels, one a seed.
+def every_parameter_matters(split_class: type[S]) -> None:
+    """Every field, moved on its own, moves a row of some fold."""
+    base, data = defaults(split_class), odd_dataset(0)
+    for name in split_class.model_fields:
+        if all(_rows(base, data) == _rows(other, data) for other in moved(base, name)):
+            raise AssertionError(f"the parameter {name} moves no row. Use it, or remove it.")
 
-    Raises:
-        AssertionError: with the sentence of the first contract that is broken.
+
+def check_split(split_class: type[S]) -> list[Result]:
+    """Every contract over the defaults and every parameter moved, on three odd panels; nothing raises.
+
+    >>> from candlewick.samples.splits import SPLITS
+    >>> all(result.passed for result in check_split(SPLITS.member("holdout")))
+    True
     """
-    for seed in seeds:
-        data = odd_dataset(seed)
-        for contract in SPLIT_CONTRACTS:
-            contract(split, data)
+    try:
+        specs = settings(split_class)
+    except (AssertionError, ConfigError) as error:
+        return [Result("settings", False, str(error))]
+    results = [judge(contract.__name__, partial(_on_odd_panels, contract), specs) for contract in SPLIT_CONTRACTS]
+    return [*results, judge(every_parameter_matters.__name__, every_parameter_matters, [split_class])]
+
+
+def _on_odd_panels(contract: SplitContract, split: Split) -> None:
+    for seed in range(3):
+        contract(split, odd_dataset(seed))
+
+
+def _rows(split: Split, data: Dataset) -> list[list[int]]:
+    roles = [role for fold in _folds(split, data) for role in (fold.train, fold.validation, fold.test)]
+    return [role.index.tolist() for role in roles]
 
 
 def _folds(split: Split, data: Dataset) -> tuple[Fold, ...]:

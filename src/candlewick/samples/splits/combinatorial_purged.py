@@ -27,7 +27,7 @@ class CombinatorialPurged(Split):
 
     trains_after_test: ClassVar[bool] = True
 
-    groups: int = Field(6, ge=3, description="parts of time")
+    groups: int = Field(6, ge=3, examples=[4, 7], description="parts of time")
     test_groups: int = Field(2, ge=1, description="parts that are tested together")
 
     @model_validator(mode="after")

@@ -19,7 +19,7 @@ class WalkForward(Split):
     n_folds: int = Field(5, ge=1, description="blocks that are tested one after the other")
     test: float = Field(0.5, gt=0.0, lt=1.0, description="share of time, at the end, that the blocks cover together")
     train_steps: int | None = Field(
-        None, ge=2, description="moments of the training span before each block; null: all the past"
+        None, ge=2, examples=[40, 60], description="moments of the training span before each block; null: all the past"
     )
 
     def cuts(self, steps: int) -> tuple[Cut, ...]:
