@@ -81,16 +81,14 @@ def _models(spec: type[Any]) -> Sequence["Result"]:
 
 def _scalers(spec: type[Any]) -> Sequence["Result"]:
     from candlewick.testing.scaler_contracts import check_scaler
-    from candlewick.testing.settings import judge, settings
 
-    return [judge("every scaler contract", check_scaler, settings(spec))]
+    return check_scaler(spec)
 
 
 def _splits(spec: type[Any]) -> Sequence["Result"]:
-    from candlewick.testing.settings import defaults, judge
     from candlewick.testing.split_contracts import check_split
 
-    return [judge("every split contract", check_split, [defaults(spec)])]
+    return check_split(spec)
 
 
 _CONTRACTS: dict[str, Callable[[type[Any]], Sequence["Result"]]] = {

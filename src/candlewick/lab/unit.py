@@ -15,7 +15,7 @@ from candlewick.lab.experiment import Experiment
 from candlewick.models._base import Estimator, Model, Network, Weights
 from candlewick.models._heads import Belief, HeadScale
 from candlewick.samples.dataset import Dataset, Samples
-from candlewick.samples.roles import Fold, TrainRows
+from candlewick.samples.roles import Fold
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,7 @@ def fit(
     """
     started = elapsed_s()
     head = experiment.answer
-    both = TrainRows(np.concatenate([fold.train.index, fold.validation.index]))
-    rows = both if isinstance(model, Estimator) else fold.train
+    rows = fold.fitting if isinstance(model, Estimator) else fold.train
     scaler = experiment.scaler.fit(data, rows)
     scaled = data.with_x(experiment.scaler.apply(scaler, data))
     scale = head.fit_scale(data.y[rows.index])
