@@ -13,7 +13,7 @@ The accounting, exactly:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numba import types
@@ -121,7 +121,7 @@ def portfolio(accounts: Sequence[Account], *, bars_per_year: float, weights: Seq
         exposure=_share(held, equity),
         traded=_share(traded, before),
         cost=_share(cost, before),
-        trades=_merged([account.trades for account in accounts]),
+        trades=merged([account.trades for account in accounts]),
         bars_per_year=bars_per_year,
     )
 
@@ -149,9 +149,9 @@ def _trades(t: np.ndarray, rows: np.ndarray) -> Trades:
     return Trades(t[entry], t[exit_], side, exit_ - entry, rows[:, 3], rows[:, 4])
 
 
-def _merged(parts: Sequence[Trades]) -> Trades:
-    names = ("entry", "exit", "side", "bars", "gross", "profit")
-    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
+def merged(parts: Sequence[Trades]) -> Trades:
+    """The trades of several accounts together, in order of their entry."""
+    columns = [np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Trades)]
     order = np.argsort(columns[0], kind="stable")
     return Trades(*(column[order] for column in columns))
 
@@ -191,11 +191,12 @@ def _simulate(t, target, fills, close, rate, financing, money, trades):  # type:
             if units * after > 0.0:
                 paid += rate * notional
             else:
+                closing = rate * abs(units) * price
                 if units != 0.0:
-                    paid += rate * abs(units) * price
+                    paid += closing
                     _record(trades[count], entry, i, units, gross / capital, paid / capital)  # type: ignore[no-untyped-call]
                     count += 1
-                entry, capital, gross, paid = i, equity, 0.0, rate * abs(after) * price
+                entry, capital, gross, paid = i, equity - closing, 0.0, rate * abs(after) * price
             units = after
         gross += units * (close[i] - mark)
         mark = close[i]

@@ -9,12 +9,14 @@ import numpy as np
 class Trades:
     """Positions of one sign held without a break, in order of their entry; one still open is marked at the last close.
 
+    One after the other, the trades of an account make its equity: it is the product of 1 + `profit`.
+
     Attributes:
         entry: int64 (k,), stamp of the bar that filled the entry, ns UTC.
         exit: int64 (k,), stamp of the bar that filled the exit; of the last bar where the trade is still open.
         side: int64 (k,), 1 long, -1 short.
         bars: int64 (k,), bars between entry and exit.
-        gross: float64 (k,), profit before costs as a share of the account's equity at the entry.
+        gross: float64 (k,), profit before costs as a share of the account's equity just before the entry.
         profit: float64 (k,), the same after costs.
     """
 

@@ -54,6 +54,9 @@ class ForecastMetric(Metric):
 class TradingMetric(Metric):
     """A strategy's net track as one number, NaN where it is not defined (each member says where)."""
 
+    reads: ClassVar[Literal["bars", "trades"]]
+    """Whether it is made of the track's bars or of its trades."""
+
     @abstractmethod
     def score(self, track: Track) -> float:
         """The metric of the whole track.

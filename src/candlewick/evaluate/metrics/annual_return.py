@@ -11,6 +11,7 @@ from candlewick.evaluate.track import Track
 class AnnualReturn(TradingMetric):
     """(final equity)^(bars a year / bars) - 1; -1 where everything was lost."""
 
+    reads: ClassVar[Literal["bars", "trades"]] = "bars"
     direction: ClassVar[Literal["lower", "higher"]] = "higher"
     units: ClassVar[str] = "share a year"
 

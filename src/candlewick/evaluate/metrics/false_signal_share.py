@@ -14,6 +14,7 @@ class FalseSignalShare(TradingMetric):
     It judges the signal, `win_rate` what is left of it after costs.
     """
 
+    reads: ClassVar[Literal["bars", "trades"]] = "trades"
     direction: ClassVar[Literal["lower", "higher"]] = "lower"
     units: ClassVar[str] = "share"
 

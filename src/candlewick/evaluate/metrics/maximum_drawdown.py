@@ -63,6 +63,7 @@ class MaximumDrawdown(TradingMetric):
     Reference: Magdon-Ismail, Atiya, Maximum drawdown, 2004.
     """
 
+    reads: ClassVar[Literal["bars", "trades"]] = "bars"
     direction: ClassVar[Literal["lower", "higher"]] = "lower"
     units: ClassVar[str] = "share"
 

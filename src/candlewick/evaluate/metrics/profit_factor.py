@@ -12,6 +12,7 @@ class ProfitFactor(TradingMetric):
     NaN without trades and without a losing trade: it is then not defined, not infinitely good.
     """
 
+    reads: ClassVar[Literal["bars", "trades"]] = "trades"
     direction: ClassVar[Literal["lower", "higher"]] = "higher"
     units: ClassVar[str] = "none"
 

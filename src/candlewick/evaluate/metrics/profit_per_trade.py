@@ -9,6 +9,7 @@ from candlewick.evaluate.track import Track
 class ProfitPerTrade(TradingMetric):
     """Mean profit of a trade as a share of its account's equity at the entry; NaN without trades."""
 
+    reads: ClassVar[Literal["bars", "trades"]] = "trades"
     direction: ClassVar[Literal["lower", "higher"]] = "higher"
     units: ClassVar[str] = "share of equity"
 

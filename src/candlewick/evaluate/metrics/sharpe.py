@@ -16,6 +16,7 @@ class Sharpe(TradingMetric):
     Reference: Sharpe, The Sharpe ratio, 1994.
     """
 
+    reads: ClassVar[Literal["bars", "trades"]] = "bars"
     direction: ClassVar[Literal["lower", "higher"]] = "higher"
     units: ClassVar[str] = "none"
 

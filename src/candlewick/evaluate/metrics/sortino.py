@@ -16,6 +16,7 @@ class Sortino(TradingMetric):
     Reference: Sortino, Price, Performance measurement in a downside risk framework, 1994.
     """
 
+    reads: ClassVar[Literal["bars", "trades"]] = "bars"
     direction: ClassVar[Literal["lower", "higher"]] = "higher"
     units: ClassVar[str] = "none"
 

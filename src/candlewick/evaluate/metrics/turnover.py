@@ -9,6 +9,7 @@ from candlewick.evaluate.track import Track
 class Turnover(TradingMetric):
     """mean(traded notional / equity) * bars a year. Buying and selling back once is 2."""
 
+    reads: ClassVar[Literal["bars", "trades"]] = "bars"
     direction: ClassVar[Literal["lower", "higher"]] = "lower"
     units: ClassVar[str] = "equities a year"
 

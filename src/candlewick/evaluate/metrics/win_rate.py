@@ -14,6 +14,7 @@ class WinRate(TradingMetric):
     A trade that is still open counts at its last close.
     """
 
+    reads: ClassVar[Literal["bars", "trades"]] = "trades"
     direction: ClassVar[Literal["lower", "higher"]] = "higher"
     units: ClassVar[str] = "share"
 

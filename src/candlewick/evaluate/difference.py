@@ -1,0 +1,54 @@
+"""Paired differences: how much one model's metric exceeds another's, resampled at the same times for both."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from candlewick.core.errors import DataError
+from candlewick.evaluate.metrics._base import ForecastMetric, TradingMetric
+from candlewick.evaluate.spread import Forecasts, drawn_score, with_bars
+from candlewick.evaluate.statistics.bootstrap import Interval, block_length, interval
+from candlewick.evaluate.track import Track
+
+RESAMPLES = 500
+
+
+def forecast_difference(
+    metric: ForecastMetric, first: Mapping[int, Forecasts], second: Mapping[int, Forecasts], *, seed: int
+) -> Interval:
+    """Interval of `first` minus `second`, each the mean of its seeds' scores; rows of one time are drawn together.
+
+    Raises:
+        DataError: the two were not made for the same times and labels.
+    """
+    first, second = ({key: _in_time(part) for key, part in side.items()} for side in (first, second))
+    reference = next(iter(first.values()))
+    for part in (*first.values(), *second.values()):
+        if not (np.array_equal(part.t, reference.t) and np.array_equal(part.truth, reference.truth)):
+            raise DataError("only forecasts of the same rows can be compared. Run both with the same data and split.")
+    starts = np.flatnonzero(np.diff(reference.t, prepend=reference.t[0] - 1))
+    scores = [[drawn_score(metric, part, starts) for part in side.values()] for side in (first, second)]
+
+    def difference(positions: np.ndarray) -> float:
+        one, other = (float(np.mean([score(positions) for score in side])) for side in scores)
+        return one - other
+
+    errors = [np.mean([part.value for part in side.values()], axis=0) - reference.truth for side in (first, second)]
+    block = block_length(np.add.reduceat(errors[0] ** 2 - errors[1] ** 2, starts))
+    return interval(difference, np.arange(len(starts), dtype=float), seed=seed, block=block, resamples=RESAMPLES)
+
+
+def track_difference(metric: TradingMetric, first: Track, second: Track, *, seed: int) -> Interval:
+    """Interval of a metric of returns, `first` minus `second`, over the same bars.
+
+    Raises:
+        DataError: the tracks cover different bars, or the metric reads trades, which have no common times.
+    """
+    if metric.reads == "trades" or not np.array_equal(first.t, second.t):
+        raise DataError("only metrics of returns over the same bars have a paired difference.")
+    rows = np.column_stack([first.returns, first.traded, second.returns, second.traded])
+
+    def difference(drawn: np.ndarray) -> float:
+        return metric.score(with_bars(first, drawn[:, :2])) - metric.score(with_bars(second, drawn[:, 2:]))
+
+    return interval(difference, rows, seed=seed, resamples=RESAMPLES)
