@@ -1,6 +1,6 @@
 """Features: closed bars to numbers, compiled once for history and live."""
 
 from candlewick.core.registry import Family
-from candlewick.features._base import Feature
+from candlewick.features._base import STEP, Feature
 
 FEATURES = Family("candlewick.features", Feature)

@@ -1,6 +1,6 @@
 """Labels: questions about the future, each with the moment its answer is known."""
 
 from candlewick.core.registry import Family
-from candlewick.labels._base import Label
+from candlewick.labels._base import UNKNOWN, Label, LabelRows
 
 LABELS = Family("candlewick.labels", Label)

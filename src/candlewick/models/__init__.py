@@ -1,7 +1,7 @@
 """Models: samples to raw outputs; estimators in numpy, networks in torch."""
 
 from candlewick.core.registry import Family
-from candlewick.models._base import Estimator, Model, Network
+from candlewick.models._base import Estimator, LayerCount, Model, Network, Weights
 
 MODELS = Family("candlewick.models", Model)
 
