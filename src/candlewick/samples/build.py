@@ -19,7 +19,8 @@ def build(panel: Panel, features: FeatureSet, label: Label, *, length: int) -> t
     """The dataset of `panel` and, as sentences with counts, what was lost on the way.
 
     Every instrument is run on its own. A sample at row i reads the feature rows i - length + 1 .. i, and those read
-    up to `warmup - 1` bars more (the echo's warm-up counts too), so `start[i]` is the close of that earliest bar.
+    up to `warmup - 1` bars more (the echo's warm-up counts too), so `start[i]` is the close of that earliest bar; what
+    a feature of fading memory keeps of older bars is within its declared bound.
     Rows whose window is not whole, or not warmed up, are there but not `ready`.
 
     Raises:
@@ -96,7 +97,8 @@ def _notes(panel: Panel, data: Dataset, labels: Sequence[LabelRows], label: Labe
         spans = np.concatenate([_crosses_gap(bars, rows) for bars, rows in zip(panel.bars, labels, strict=True)])
         counts.append((data.labelled & spans, f"with a label across a gap of more than {GAP_BARS} bars (see max_gap)"))
     total = f"{int(data.labelled.sum()):,} of {len(data):,} bars are labelled samples"
-    return (total, *(f"{int(rows.sum()):,} bars {what}" for rows, what in counts if rows.any()))
+    lost = ((int(rows.sum()), what) for rows, what in counts)
+    return (total, *(f"{count:,} bar{'s' * (count != 1)} {what}" for count, what in lost if count))
 
 
 def _crosses_gap(bars: Bars, rows: LabelRows) -> np.ndarray:

@@ -112,12 +112,13 @@ def _spans(data: Dataset, rows: Rows) -> list[_Span]:
     if len(rows) == 0:
         raise ConfigError("there are no rows to stream over, was 0. Give a fold with training rows.")
     spans = []
-    for symbol in np.unique(data.symbol[rows.index]):
-        asked = rows.index[data.symbol[rows.index] == symbol]
-        begin, end = np.searchsorted(data.symbol, (symbol, symbol + 1))
-        # The first ready row's window is the first whole stretch of warmed-up features.
-        warm = begin + int(np.argmax(data.ready[begin:end])) - data.length + 1
-        spans.append(_Span(int(warm), int(asked[0]), int(asked[-1]) + 1))
+    edges = np.searchsorted(data.symbol, np.arange(len(data.symbols) + 1))
+    for begin, end in itertools.pairwise(edges):
+        asked = rows.index[slice(*np.searchsorted(rows.index, (begin, end)))]
+        if len(asked):
+            # The first ready row's window is the first whole stretch of warmed-up features.
+            warm = begin + int(np.argmax(data.ready[begin:end])) - data.length + 1
+            spans.append(_Span(int(warm), int(asked[0]), int(asked[-1]) + 1))
     return spans
 
 

@@ -91,7 +91,7 @@ def test_none_changes_nothing_but_nan(data, train):
 
 def test_an_instrument_without_training_rows_is_named(data, train):
     only = TrainRows(train.index[data.symbol[train.index] != 1])
-    with pytest.raises(DataError, match=r"not seen S1 in training, only S0, S2.*pooled=true"):
+    with pytest.raises(DataError, match=r"not seen S1 in training \(1 of 3 instruments\).*pooled=true"):
         Standard().apply(Standard().fit(data, only), data)
     pooled = Standard(pooled=True)
     assert np.isfinite(pooled.apply(pooled.fit(data, only), data)).all()

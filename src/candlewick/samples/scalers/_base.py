@@ -108,7 +108,8 @@ def _fitted_rows(fitted: Fitted, symbols: tuple[str, ...]) -> list[int]:
     unseen = [symbol for symbol in symbols if symbol not in row_of]
     if unseen:
         raise DataError(
-            f"the scaler has not seen {', '.join(unseen)} in training, only {', '.join(row_of)}. "
+            f"the scaler has not seen {', '.join(unseen[:5])}{' ...' * (len(unseen) > 5)} in training "
+            f"({len(unseen)} of {len(symbols)} instruments). "
             "Use scaler.pooled=true (one scale for all), test later, or leave those instruments out."
         )
     return [row_of[symbol] for symbol in symbols]
