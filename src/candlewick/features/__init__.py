@@ -3,4 +3,6 @@
 from candlewick.core.registry import Family
 from candlewick.features._base import STEP, Feature
 
+__all__ = ["FEATURES", "STEP", "Feature"]
+
 FEATURES = Family("candlewick.features", Feature)

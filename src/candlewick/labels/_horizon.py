@@ -34,8 +34,8 @@ def ahead(values: np.ndarray, horizon: int) -> np.ndarray:
     return out
 
 
-def log_prices(bars: Bars, column: str, label: str) -> np.ndarray:
-    """float64 (n,): ln of a column.
+def positive_prices(bars: Bars, column: str, label: str) -> np.ndarray:
+    """float64 (n,): a column whose logarithm will be taken.
 
     Raises:
         DataError: a price is not positive.
@@ -47,4 +47,4 @@ def log_prices(bars: Bars, column: str, label: str) -> np.ndarray:
             f"{bars.symbol}: label {label} takes the logarithm of {column}, was {prices[bad[0]]} at row {bad[0]} "
             f"({len(bad)} in all). Prices must be above zero. Drop those rows, or ask for the label direction."
         )
-    return np.log(prices)
+    return prices

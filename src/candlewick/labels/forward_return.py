@@ -2,9 +2,11 @@
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 from candlewick.data.bars import Bars
 from candlewick.labels._base import Kind, Label, LabelRows
-from candlewick.labels._horizon import ahead, answered, fixed_end, log_prices
+from candlewick.labels._horizon import ahead, answered, fixed_end, positive_prices
 
 
 class ForwardReturn(Label):
@@ -18,8 +20,9 @@ class ForwardReturn(Label):
 
     def run(self, bars: Bars) -> LabelRows:
         """Labels of every bar."""
-        logs = log_prices(bars, "close", self.spec_name())
-        return answered(bars, ahead(logs, self.horizon) - logs, fixed_end(len(bars), self.horizon), self.max_gap)
+        close = positive_prices(bars, "close", self.spec_name())
+        value = np.log(ahead(close, self.horizon) / close)
+        return answered(bars, value, fixed_end(len(bars), self.horizon), self.max_gap)
 
     @property
     def echo(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from candlewick.data.bars import Bars
 from candlewick.labels._base import Kind, Label, LabelRows
-from candlewick.labels._horizon import ahead, answered, fixed_end, log_prices
+from candlewick.labels._horizon import ahead, answered, fixed_end, positive_prices
 
 
 class ForwardVolatility(Label):
@@ -50,8 +50,9 @@ class ForwardVolatility(Label):
         return {"name": name, "length": self.horizon, "unit": "variance"}
 
     def _squares(self, bars: Bars) -> np.ndarray:
-        logs = [log_prices(bars, column, self.spec_name()) for column in self.columns]
+        prices = [positive_prices(bars, column, self.spec_name()) for column in self.columns]
         if self.estimator == "close_to_close":
-            return np.diff(logs[0], prepend=np.nan) ** 2
-        squares: np.ndarray = (logs[0] - logs[1]) ** 2 / (4 * log(2))
+            returns = np.log(prices[0][1:] / prices[0][:-1])
+            return np.append(np.nan, returns**2)
+        squares: np.ndarray = np.log(prices[0] / prices[1]) ** 2 / (4 * log(2))
         return squares

@@ -9,7 +9,7 @@ from pydantic import Field
 from candlewick.core.compiled import compiled
 from candlewick.data.bars import Bars
 from candlewick.labels._base import Kind, Label, LabelRows
-from candlewick.labels._horizon import answered, log_prices
+from candlewick.labels._horizon import answered, positive_prices
 
 
 class TripleBarrier(Label):
@@ -40,8 +40,8 @@ class TripleBarrier(Label):
 
     def run(self, bars: Bars) -> LabelRows:
         """Labels of every bar."""
-        log_prices(bars, "close", self.spec_name())
-        high, low, close = (np.ascontiguousarray(bars.column(name)) for name in self.columns)
+        close = np.ascontiguousarray(positive_prices(bars, "close", self.spec_name()))
+        high, low = (np.ascontiguousarray(bars.column(name)) for name in ("high", "low"))
         value, end = np.full(len(bars), np.nan), np.full(len(bars), -1)
         _touches(high, low, close, self.horizon, self.upper, self.lower, self.length, value, end)
         return answered(bars, value, end, self.max_gap)

@@ -1,0 +1,32 @@
+import numpy as np
+
+from candlewick.features._window import log_ratio, mean, push
+
+
+def test_a_window_holds_the_newest_values_oldest_first():
+    state = np.zeros(4)
+    filled = [push(state, value) for value in (1.0, 2.0, 3.0, 4.0, 5.0)]
+    assert filled == [False, False, True, True, True]
+    assert state.tolist() == [3.0, 3.0, 4.0, 5.0]
+
+
+def test_two_pasts_end_in_the_same_state():
+    short, long = np.zeros(4), np.zeros(4)
+    for value in (0.1, 0.2, 0.3):
+        push(short, value)
+    for value in (7e9, -3.3, 5.0, 0.1, 0.2, 0.3):
+        push(long, value)
+    assert short.tobytes() == long.tobytes()
+
+
+def test_the_mean_is_added_oldest_first():
+    # 1e16 + 1 - 1e16 keeps or loses the 1 by the order of addition alone.
+    assert mean(np.array([1e16, 1.0, -1e16])) == 0.0
+    assert mean(np.array([1e16, -1e16, 1.0])) == 1 / 3
+
+
+def test_two_negative_prices_have_no_log_ratio():
+    assert np.isnan(log_ratio(-2.0, -1.0))
+    assert np.isnan(log_ratio(0.0, 1.0))
+    assert np.isnan(log_ratio(1.0, 0.0))
+    assert log_ratio(np.e, 1.0) == 1.0
