@@ -1,6 +1,7 @@
 """A family's contracts on one member: a file of the user's own, or a packaged name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -11,6 +12,18 @@ from candlewick.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from candlewick.testing.settings import Result
+
+_CONTRACTS = {
+    "features": "feature",
+    "labels": "label",
+    "models": "model",
+    "scalers": "scaler",
+    "splits": "split",
+    "metrics": "metric",
+    "policies": "policy",
+}
+_WHOLE = ("metrics", "policies")
+"""Families whose contracts are about the defaults and stop at the first that is broken."""
 
 
 def check_member(
@@ -26,7 +39,7 @@ def check_member(
     title, spec = _found(member)
     with show.progress() as progress:
         progress.stage(f"contracts of {title} on {spec.__name__}", 1)
-        results = _CONTRACTS[title](spec)
+        results = _results(title, spec)
         progress.advance()
     broken = sum(not result.passed for result in results)
     contracts = [{"contract": r.name, "passed": r.passed, "message": r.message} for r in results]
@@ -60,41 +73,14 @@ def _found(member: str) -> tuple[str, type[Any]]:
     )
 
 
-def _features(spec: type[Any]) -> Sequence["Result"]:
-    from candlewick.testing.feature_contracts import check_feature
+def _results(title: str, spec: type[Any]) -> Sequence["Result"]:
+    from candlewick.testing.settings import Result, defaults, judge
 
-    return check_feature(spec)
-
-
-def _labels(spec: type[Any]) -> Sequence["Result"]:
-    from candlewick.testing.label_contracts import check_label
-
-    return check_label(spec)
-
-
-def _models(spec: type[Any]) -> Sequence["Result"]:
-    from candlewick.testing.model_contracts import check_model
-    from candlewick.testing.settings import Result
-
-    return [Result(outcome.contract, outcome.passed, outcome.message) for outcome in check_model(spec)]
-
-
-def _scalers(spec: type[Any]) -> Sequence["Result"]:
-    from candlewick.testing.scaler_contracts import check_scaler
-
-    return check_scaler(spec)
-
-
-def _splits(spec: type[Any]) -> Sequence["Result"]:
-    from candlewick.testing.split_contracts import check_split
-
-    return check_split(spec)
-
-
-_CONTRACTS: dict[str, Callable[[type[Any]], Sequence["Result"]]] = {
-    "features": _features,
-    "labels": _labels,
-    "models": _models,
-    "scalers": _scalers,
-    "splits": _splits,
-}
+    one = _CONTRACTS[title]
+    check = getattr(import_module(f"candlewick.testing.{one}_contracts"), f"check_{one}")
+    if title in _WHOLE:
+        return [judge(f"every {one} contract", check, [defaults(spec)])]
+    if title == "models":
+        return [Result(outcome.contract, outcome.passed, outcome.message) for outcome in check(spec)]
+    results: Sequence[Result] = check(spec)
+    return results
