@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from candlewick.core import random
+from candlewick.core.clock import NS_PER_SECOND
 from candlewick.models import Estimator, Model, Network
 from candlewick.models._base import Weights
 from candlewick.models._heads import Belief, Classes, Gaussian, Head, HeadScale, Point, Quantile, Variance
@@ -19,8 +21,58 @@ BARS, LENGTH, WIDTH = 1600, 6, 3
 FIRST, CUT, TEST = 100, 1100, 1110
 """Training rows are FIRST .. CUT - 1, test rows TEST .. BARS - 2; the label of the last bar is not known."""
 
+_MINUTE = 60 * NS_PER_SECOND
+
 RECIPE = Recipe(epochs=8, batch=32, learning_rate=3e-3, patience=None, schedule=Constant())
 """How networks are trained in a trial."""
+
+
+def dataset(
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    echo: np.ndarray | None = None,
+    length: int = 1,
+    horizon: int = 1,
+    symbol: np.ndarray | None = None,
+) -> Dataset:
+    """Feature rows and labels as they are, one bar a minute; the label is known `horizon` bars later.
+
+    One instrument, unless `symbol` (increasing) says which each row is of. Without `echo` the label has none.
+    """
+    n = len(y)
+    symbol = np.zeros(n, np.int64) if symbol is None else np.asarray(symbol, np.int64)
+    first = np.searchsorted(symbol, symbol)
+    bar = np.arange(n) - first
+    t = _MINUTE * bar.astype(np.int64)
+    return Dataset(
+        x=np.asarray(x, np.float32),
+        columns=tuple(f"x{k}" for k in range(np.shape(x)[1])),
+        t=t,
+        symbol=symbol,
+        symbols=tuple(f"S{k}" for k in range(symbol[-1] + 1)),
+        y=np.asarray(y, np.float64),
+        known_at=t + horizon * _MINUTE,
+        echo=np.full(n, np.nan) if echo is None else np.asarray(echo, np.float64),
+        start=t[np.maximum(np.arange(n) - length + 1, first)],
+        length=length,
+        ready=bar >= length - 1,
+    )
+
+
+def samples(x: np.ndarray, y: np.ndarray, **options: Any) -> Samples:
+    """All samples of `dataset(x, y, ...)` whose window is whole."""
+    data = dataset(x, y, **options)
+    return Samples(data, np.flatnonzero(data.ready))
+
+
+def fit_decode(
+    model: Estimator, head: Head, train: Samples, test: Samples | None = None, *, seed: int = 0
+) -> tuple[Weights, Belief]:
+    """Fitted weights, and the belief about `test` (by default about the training samples)."""
+    scale = head.fit_scale(train.y)
+    weights = model.fit(train, head=head, scale=scale, seed=seed)
+    return weights, head.decode(model.predict(weights, test or train, head=head, scale=scale), scale)
 
 
 def planted(head: Head, seed: int, *, shuffled: bool = False) -> Dataset:
@@ -40,13 +92,7 @@ def planted(head: Head, seed: int, *, shuffled: bool = False) -> Dataset:
         rng.shuffle(y)
     echo = np.concatenate([[np.nan], y[:-1]])
     y[-1] = np.nan
-    t = np.arange(BARS, dtype=np.int64) * 60
-    columns = tuple(f"x{k}" for k in range(WIDTH))
-    ready = np.arange(BARS) >= LENGTH - 1
-    return Dataset(
-        x.astype(np.float32), columns, t, np.zeros(BARS, np.int64), ("PLANTED",), y, t + 60, echo,
-        t - 60 * (LENGTH - 1), LENGTH, ready,
-    )  # fmt: skip
+    return dataset(x, y, echo=echo, length=LENGTH)
 
 
 def _label(head: Head, state: np.ndarray, rng: np.random.Generator) -> np.ndarray:

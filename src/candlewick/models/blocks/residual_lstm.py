@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from candlewick.models.blocks.dropout import Dropout
+
 
 class ResidualLstm(nn.Module):
     """`out_k = dropout(norm_k(lstm_k(out_{k-1}))) + sum of out_j over the skips (j, k)`, then a linear head.
@@ -31,7 +33,7 @@ class ResidualLstm(nn.Module):
         first = projection or inputs
         self.lstm = nn.ModuleList(nn.LSTM(hidden if k else first, hidden) for k in range(layers))
         self.norm = nn.ModuleList(nn.LayerNorm(hidden) if norm else nn.Identity() for _ in range(layers))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(hidden, outputs)
 
     def forward(self, x: Tensor, state: tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
