@@ -104,16 +104,10 @@ def portfolio(accounts: Sequence[Account], *, bars_per_year: float, weights: Seq
         raise ConfigError(f"a portfolio of {len(accounts)} accounts needs that many positive weights, was {weights}.")
     shares = shares / shares.sum()
     t = accounts[0].t
-    if any(not np.array_equal(account.t, t) for account in accounts):
+    if any(not np.array_equal(account.t, t) for account in accounts[1:]):
         t = np.unique(np.concatenate([account.t for account in accounts]))
-    equity, held, traded, cost = (np.zeros(len(t)) for _ in range(4))
-    for share, account in zip(shares, accounts, strict=True):
-        last = np.searchsorted(account.t, t, side="right") - 1
-        equity += share * np.where(last >= 0, account.equity[last], 1.0)
-        held += share * np.where(last >= 0, account.held[last], 0.0)
-        rows = np.searchsorted(t, account.t)
-        traded[rows] += share * account.traded
-        cost[rows] += share * account.cost
+    clocked = [_on_clock(t, account) for account in accounts]
+    equity, held, traded, cost = (sum(s * part[k] for s, part in zip(shares, clocked, strict=True)) for k in range(4))
     before = np.concatenate([[1.0], equity[:-1]])
     return Track(
         t=t,
@@ -124,6 +118,16 @@ def portfolio(accounts: Sequence[Account], *, bars_per_year: float, weights: Seq
         trades=merged([account.trades for account in accounts]),
         bars_per_year=bars_per_year,
     )
+
+
+def _on_clock(t: np.ndarray, account: Account) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    if len(account.t) == len(t):  # its bars are among t, so they are all of t
+        return account.equity, account.held, account.traded, account.cost
+    last = np.searchsorted(account.t, t, side="right") - 1
+    rows = np.searchsorted(t, account.t)
+    traded, cost = np.zeros((2, len(t)))
+    traded[rows], cost[rows] = account.traded, account.cost
+    return np.where(last >= 0, account.equity[last], 1.0), np.where(last >= 0, account.held[last], 0.0), traded, cost
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -151,6 +155,8 @@ def _trades(t: np.ndarray, rows: np.ndarray) -> Trades:
 
 def merged(parts: Sequence[Trades]) -> Trades:
     """The trades of several accounts together, in order of their entry."""
+    if len(parts) == 1:
+        return parts[0]
     columns = [np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Trades)]
     order = np.argsort(columns[0], kind="stable")
     return Trades(*(column[order] for column in columns))
