@@ -55,22 +55,17 @@ def _edges(tables: Sequence[Table]) -> list[str]:
         f"after breaks of an hour or more the first stamp is mostly {_clock(first)} ({starts} of {count}), "
         f"before them the last is mostly {_clock(last)} ({ends} of {count})"
     )
-    return [line + _reading(first, last, interval)]
+    # Edges that are not mostly the same show where data is missing, not where sessions begin.
+    regular = min(starts, ends) > count / 2
+    return [line + (_reading(first, last, interval) if regular else "")]
 
 
 def _reading(first: int, last: int, interval: int) -> str:
-    if interval >= HALF_HOUR:
-        # Sessions of whole hours show nothing, but a day that begins or ends at midnight does.
-        return (
-            ": as stamps of opens are"
-            if first == 0 != last
-            else ": as stamps of closes are"
-            if last == 0 != first
-            else ""
-        )
-    if first % HALF_HOUR == 0 and (last + interval) % HALF_HOUR == 0:
+    # Sessions of whole hours show nothing, but a day that begins or ends at midnight does.
+    edge = HALF_HOUR if interval < HALF_HOUR else NS_PER_DAY
+    if first % edge == 0 and (last + interval) % edge == 0:
         return ": as stamps of opens are"
-    if (first - interval) % HALF_HOUR == 0 and last % HALF_HOUR == 0:
+    if (first - interval) % edge == 0 and last % edge == 0:
         return ": as stamps of closes are"
     return ""
 
