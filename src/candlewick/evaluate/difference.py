@@ -18,14 +18,18 @@ def forecast_difference(
 ) -> Interval:
     """Interval of `first` minus `second`, each the mean of its seeds' scores; rows of one time are drawn together.
 
+    Every seed's forecasts are in time order and of the same rows.
+
     Raises:
         DataError: the two were not made for the same times and labels.
     """
-    first, second = ({key: _in_time(part) for key, part in side.items()} for side in (first, second))
     reference = next(iter(first.values()))
     for part in (*first.values(), *second.values()):
-        if not (np.array_equal(part.t, reference.t) and np.array_equal(part.truth, reference.truth)):
-            raise DataError("only forecasts of the same rows can be compared. Run both with the same data and split.")
+        same = np.array_equal(part.t, reference.t) and np.array_equal(part.truth, reference.truth)
+        if not same or np.any(np.diff(part.t) < 0):
+            raise DataError(
+                "only forecasts of the same rows in time order can be compared. Run both with the same data and split."
+            )
     starts = np.flatnonzero(np.diff(reference.t, prepend=reference.t[0] - 1))
     scores = [[drawn_score(metric, part, starts) for part in side.values()] for side in (first, second)]
 

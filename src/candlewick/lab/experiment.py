@@ -109,6 +109,11 @@ class Experiment(Spec):
         )
         return config.validated(cls, data, where="experiment")
 
+    def among(self, models: Sequence[str]) -> "Experiment":
+        """This experiment about the first of `models`, with the others as rivals and no baselines."""
+        first, *rest = models
+        return Experiment.of({**self.to_dict(), "model": first, "rivals": rest, "baselines": []})
+
     @cached_property
     def feature_set(self) -> FeatureSet:
         """The features as one step."""

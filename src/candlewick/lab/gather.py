@@ -9,8 +9,8 @@ import numpy as np
 
 from candlewick.evaluate.metrics import DEFAULT_LOSS, METRICS
 from candlewick.evaluate.metrics._base import ForecastMetric
-from candlewick.labels._base import Kind
 from candlewick.lab.unit import Unit, read_forecasts
+from candlewick.labels._base import Kind
 from candlewick.models._heads import Belief
 from candlewick.samples.dataset import Dataset
 

@@ -34,7 +34,7 @@ def conclude(
     forecasts = gather.collect(units, folder / "units")
     _write_parquet(gather.frame(forecasts, data), folder / "forecasts.parquet")
     metric = gather.loss_metric(experiment.label.kind)
-    times, losses = gather.losses_over_time(forecasts, data, metric)
+    _, losses = gather.losses_over_time(forecasts, data, metric)
     simple = [name for name, model in experiment.models.items() if model.simple]
     verdict = judge_forecast(
         losses, trivial=list(experiment.trivials), simple=simple, main=experiment.model_label,
@@ -58,6 +58,7 @@ def conclude(
         )  # fmt: skip
         record["verdicts"]["trading"] = judged.to_dict()
         record["trading"] = trading_rows(traded, forecasts, data, _trading_metrics(), seed=SEED)
+        record["bars_per_year"] = traded.benchmark.bars_per_year
         record["fill"] = {"price": traded.fill, "repeated_opens": traded.repeated_opens}
     record["trials"] = asdict(trials)
     return record

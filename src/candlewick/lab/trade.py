@@ -79,7 +79,7 @@ def trade(prepared: Prepared, forecasts: Forecasts, policy: Policy, costs: Costs
 
 
 def frame(traded: Traded) -> "pl.DataFrame":
-    """model, seed, path, t, returns, exposure, traded of every track; the benchmark's model is `benchmark`."""
+    """model, seed, path, t, returns, exposure, traded, cost of every track; the benchmark's model is `benchmark`."""
     import polars as pl
 
     rows = [
@@ -88,7 +88,13 @@ def frame(traded: Traded) -> "pl.DataFrame":
     rows.append(("benchmark", 0, 0, traded.benchmark))
     return pl.concat(
         pl.DataFrame(
-            {"t": track.t, "returns": track.returns, "exposure": track.exposure, "traded": track.traded}
+            {
+                "t": track.t,
+                "returns": track.returns,
+                "exposure": track.exposure,
+                "traded": track.traded,
+                "cost": track.cost,
+            }
         ).select(pl.lit(model).alias("model"), pl.lit(seed).alias("seed"), pl.lit(path).alias("path"), pl.all())
         for model, seed, path, track in rows
     )
