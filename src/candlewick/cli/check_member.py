@@ -74,13 +74,11 @@ def _found(member: str) -> tuple[str, type[Any]]:
 
 
 def _results(title: str, spec: type[Any]) -> Sequence["Result"]:
-    from candlewick.testing.settings import Result, defaults, judge
+    from candlewick.testing.settings import defaults, judge
 
     one = _CONTRACTS[title]
     check = getattr(import_module(f"candlewick.testing.{one}_contracts"), f"check_{one}")
     if title in _WHOLE:
         return [judge(f"every {one} contract", check, [defaults(spec)])]
-    if title == "models":
-        return [Result(outcome.contract, outcome.passed, outcome.message) for outcome in check(spec)]
     results: Sequence[Result] = check(spec)
     return results

@@ -1,12 +1,16 @@
 """Run an experiment."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from candlewick.cli.show import Show, table
+from candlewick.cli.figures import metric_table
+from candlewick.cli.show import Show
 from candlewick.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from candlewick.lab.runs import Run
 
 
 def run(
@@ -37,16 +41,17 @@ def run(
     tell(done, show)
 
 
-def tell(run: Any, show: Show) -> None:
+def tell(run: "Run", show: Show) -> None:
     """A run's verdicts, metrics and folder."""
-    summary = {"run": str(run.folder), "report": str(run.report), "sentences": run.sentences, **run.record}
-    if show.data(summary):
+    record = run.record
+    if show.data({"run": str(run.folder), "report": str(run.report), "sentences": run.sentences, **record}):
         return
-    print()
     for sentence in run.sentences:
         print(sentence)
-    print()
-    for title, columns, rows in run.tables:
-        table(columns, rows, title=title)
+    if record.get("metrics"):
+        metric_table(record["metrics"], title="forecast, out of sample", main=record["model"])
+    if record.get("trading"):
+        metric_table(record["trading"], title="trading, net of costs", main=record["model"])
     print(f"run      {run.folder}")
-    print(f"report   {run.report}")
+    if run.report.is_file():
+        print(f"report   {run.report}")
