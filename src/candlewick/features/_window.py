@@ -22,6 +22,19 @@ def push(state: np.ndarray, value: float) -> bool:
 
 
 @compiled()
+def push_row(state: np.ndarray, row: np.ndarray) -> bool:
+    """Append a whole `row` of values to a window of such rows, drop the oldest; True once the window is full."""
+    width, size = row.shape[0], state.shape[0] - 1
+    newest = size - width + 1
+    for i in range(1, newest):
+        state[i] = state[i + width]
+    for j in range(width):
+        state[newest + j] = row[j]
+    state[0] = min(state[0] + 1.0, float(size // width))
+    return bool(state[0] == size // width)
+
+
+@compiled()
 def mean(window: np.ndarray) -> float:
     """Mean of a window, summed oldest first."""
     total = 0.0

@@ -9,8 +9,8 @@ from pydantic import Field
 from candlewick.core.compiled import compiled
 from candlewick.features._base import STEP, Feature
 from candlewick.features._candle import shape
-from candlewick.features._window import log_ratio, push
-from candlewick.features._zscore import zscore
+from candlewick.features._window import log_ratio, push_row
+from candlewick.features._zscore import zscores
 
 _PRICES = ("open", "high", "low", "close")
 
@@ -44,8 +44,8 @@ class RelativeTransform(Feature):
 
     @property
     def state_size(self) -> int:
-        """Four windows of `length` prices, one after the other."""
-        return 4 * (self.length + 1)
+        """A window of `length` rows of four prices."""
+        return 4 * self.length + 1
 
     def params(self) -> np.ndarray:
         """None: the state's size tells the length."""
@@ -55,15 +55,12 @@ class RelativeTransform(Feature):
     @compiled(STEP)
     def step(params: np.ndarray, t: int, row: np.ndarray, state: np.ndarray, out: np.ndarray) -> None:
         """One bar."""
-        size = state.shape[0] // 4
-        full = False
-        for i in range(4):
-            window = state[i * size : (i + 1) * size]
-            full = push(window, row[i])
-            if full:
-                out[i] = log_ratio(window[size - 1], window[size - 2])
-                out[7 + i] = zscore(window[1:])
-        if full:
-            shape(row[0], row[1], row[2], row[3], out[4:7])
-        else:
+        full = push_row(state, row)
+        if not full:
             out[:] = nan
+            return
+        newest = state.shape[0] - 4
+        for i in range(4):
+            out[i] = log_ratio(state[newest + i], state[newest - 4 + i])
+        shape(row[0], row[1], row[2], row[3], out[4:7])
+        zscores(state[1:], out[7:])
