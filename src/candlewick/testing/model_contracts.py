@@ -4,8 +4,7 @@ Statistical contracts use planted data with a fixed seed and four standard error
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from safetensors.numpy import load, save
@@ -18,6 +17,7 @@ from candlewick.models._heads import Point
 from candlewick.samples.dataset import Dataset
 from candlewick.testing.model_trial import BARS, CUT, HEADS, LENGTH, TEST, WIDTH, Trial, planted
 from candlewick.testing.network_contracts import NETWORK_CONTRACTS
+from candlewick.testing.settings import Result, judge
 
 STANDARD_ERRORS = 4.0
 
@@ -129,37 +129,26 @@ MODEL_CONTRACTS: tuple[ModelContract, ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One contract on one model.
-
-    Attributes:
-        contract: its name, and the head where there are several.
-        passed: whether it is kept.
-        message: what is wrong and what to do; empty where it is kept.
-    """
-
-    contract: str
-    passed: bool
-    message: str = ""
-
-
-def check_model(model: type[Model] | Model, *, seed: int = 0) -> tuple[Outcome, ...]:
+def check_model(model: type[Model] | Model, *, seed: int = 0) -> tuple[Result, ...]:
     """All contracts on a model: a class, tried with its `tiny` parameters, or a spec as it is.
 
     An estimator is tried with every head that it does not refuse with a ConfigError, a network with one number.
     """
     spec = model(**model.tiny) if isinstance(model, type) else model
-    outcomes = []
     trials = _trials(spec, seed)
+    results = [
+        judge(f"{contract.__name__}[{trial.head.to_dict()['head']}]", contract, [trial])
+        for trial in trials
+        for contract in MODEL_CONTRACTS
+    ]
     if not trials:
-        outcomes.append(Outcome("takes_a_head", False, "every head was refused with a ConfigError. Allow one."))
-    for trial in trials:
-        about = f"[{trial.head.to_dict()['head']}]"
-        outcomes += [_outcome(contract.__name__ + about, contract, trial) for contract in MODEL_CONTRACTS]
+        results.append(Result("takes_a_head", False, "every head was refused with a ConfigError. Take one."))
     if isinstance(spec, Network):
-        outcomes += [_outcome(contract.__name__, contract, spec) for contract in NETWORK_CONTRACTS]
-    return tuple(outcomes)
+        from candlewick.train.device import reproducible
+
+        with reproducible(threads=1):
+            results += [judge(contract.__name__, contract, [spec]) for contract in NETWORK_CONTRACTS]
+    return tuple(results)
 
 
 def _trials(spec: Model, seed: int) -> list[Trial]:
@@ -177,16 +166,6 @@ def _refused(trial: Trial) -> bool:
     except Exception:  # the contracts meet it again and report it
         return False
     return False
-
-
-def _outcome(name: str, contract: Callable[[Any], None], subject: Trial | Network) -> Outcome:
-    try:
-        contract(subject)
-    except AssertionError as error:
-        return Outcome(name, False, str(error))
-    except Exception as error:  # a user's code may raise anything, and the other contracts still have an answer
-        return Outcome(name, False, f"it raised {type(error).__name__}: {error}")
-    return Outcome(name, True)
 
 
 def _changed(data: Dataset, rows: np.ndarray, *, labels: np.ndarray) -> Dataset:
