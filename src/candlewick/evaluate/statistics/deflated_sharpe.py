@@ -33,6 +33,23 @@ def expected_best_sharpe(trials: int, variance: float) -> float:
     return float(np.sqrt(variance) * best)
 
 
+def probabilistic_sharpe(sharpe: float, *, hurdle: float, bars: int, skew: float, kurtosis: float) -> float:
+    """Probability that the true Sharpe is above `hurdle`, both of one bar; kurtosis is 3 for a normal distribution.
+
+    The example of the reference: 2.5 a year over five years of 250 days, the best of 100 trials.
+
+    >>> hurdle = expected_best_sharpe(100, 0.5) / 250**0.5
+    >>> round(probabilistic_sharpe(2.5 / 250**0.5, hurdle=hurdle, bars=1250, skew=-3.0, kurtosis=10.0), 4)
+    0.9004
+
+    Reference: Bailey, Lopez de Prado, The Sharpe ratio efficient frontier, 2012.
+    """
+    from scipy.special import ndtr
+
+    spread = 1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe**2
+    return float(ndtr((sharpe - hurdle) * np.sqrt((bars - 1) / spread)))
+
+
 def deflated_sharpe(returns: np.ndarray, *, trials: int, variance: float, bars_per_year: float) -> float:
     """Probability that the true Sharpe of net `returns` (n,) is above `expected_best_sharpe(trials, variance)`.
 
@@ -44,14 +61,15 @@ def deflated_sharpe(returns: np.ndarray, *, trials: int, variance: float, bars_p
 
     Reference: Bailey, Lopez de Prado, The deflated Sharpe ratio, 2014.
     """
-    from scipy.special import ndtr
-
     returns = checked_rows(returns)
     hurdle = expected_best_sharpe(trials, variance) / np.sqrt(bars_per_year)
     if len(returns) < MINIMUM_ROWS or returns.std() <= 1e-12 * np.abs(returns).max():
         return float("nan")
     centred = (returns - returns.mean()) / returns.std()
-    skew, kurtosis = float(np.mean(centred**3)), float(np.mean(centred**4))
-    sharpe = float(returns.mean() / returns.std(ddof=1))
-    spread = 1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe**2
-    return float(ndtr((sharpe - hurdle) * np.sqrt((len(returns) - 1) / spread)))
+    return probabilistic_sharpe(
+        float(returns.mean() / returns.std(ddof=1)),
+        hurdle=float(hurdle),
+        bars=len(returns),
+        skew=float(np.mean(centred**3)),
+        kurtosis=float(np.mean(centred**4)),
+    )

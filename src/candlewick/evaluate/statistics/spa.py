@@ -74,13 +74,13 @@ def bootstrap_p(ahead: np.ndarray, *, block: int, seed: int, resamples: int) -> 
 
 
 def batch_p(ahead: np.ndarray, *, block: int) -> np.ndarray:
-    """One-sided p-value (k,) of each column's mean being above zero, times k: a t-test of 8 to 60 batch means.
+    """One-sided p-value (k,) of each column's mean being above zero, times k: a t-test of 6 to 60 batch means.
 
     A batch is five mean blocks long where the rows allow it, so that one depends little on the next.
     """
     from scipy.special import stdtr
 
-    batches = int(np.clip(len(ahead) / (5 * block), 8, min(60, len(ahead))))
+    batches = int(np.clip(len(ahead) / (5 * block), 6, min(60, len(ahead))))
     means = _group_means(ahead, batches)
     error = means.std(axis=0, ddof=1) / np.sqrt(batches)
     t = np.divide(means.mean(axis=0), error, out=np.zeros(len(error)), where=error > 0)
