@@ -5,13 +5,14 @@ import functools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from candlewick.core.errors import ConfigError, TrainingError
 from candlewick.train._torch import torch
 from candlewick.train.recipe import Recipe
 
-WORTH_BF16 = 1_000_000
-"""Parameters from which `precision: auto` takes bf16: below it, casting costs more than the faster products save."""
+WORTH_BF16 = 300_000
+"""Parameters from which `precision: auto` takes bf16; smaller networks gain too little to give up 16 bits."""
 
 _TOLERANCE = {"fp32": 1e-4, "bf16": 5e-2}
 
@@ -94,34 +95,40 @@ def verify(device: str, precision: str) -> None:
 @contextlib.contextmanager
 def reproducible(threads: int) -> Iterator[None]:
     """Run with this many threads and deterministic kernels only; torch's settings and generator are restored after."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.allow_tf32
     # cuBLAS reads this once, when it is first used; without it torch refuses deterministic products.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    memory: Any = torch.utils.deterministic  # a module of properties, which its stub does not list
+    filled, rounded = memory.fill_uninitialized_memory, torch.backends.cudnn.allow_tf32
     devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
     with torch.random.fork_rng(devices):
         try:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(True)
+            # Filling fresh memory only helps programs that read it unwritten, and costs time.
+            memory.fill_uninitialized_memory = False
             torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32
             yield
         finally:
             torch.set_num_threads(before[0])
             torch.use_deterministic_algorithms(before[1])
-            torch.backends.cudnn.allow_tf32 = before[2]
+            memory.fill_uninitialized_memory = filled
+            torch.backends.cudnn.allow_tf32 = rounded
 
 
 def _precision(wanted: str, device: str, parameters: int) -> str:
-    if wanted == "bf16" and not _has_bf16(device):
+    if wanted == "bf16" and not has_bf16(device):
         raise ConfigError(
             f"precision: bf16 was asked for, and this {device} has no bf16 arithmetic. "
             "Allowed here: fp32, or auto, which takes bf16 where it is faster. Set precision: fp32."
         )
     if wanted == "auto":
-        return "bf16" if parameters >= WORTH_BF16 and _has_bf16(device) else "fp32"
+        return "bf16" if parameters >= WORTH_BF16 and has_bf16(device) else "fp32"
     return wanted
 
 
-def _has_bf16(device: str) -> bool:
+def has_bf16(device: str) -> bool:
+    """Whether the device multiplies in bf16 by itself, not by emulation."""
     if device == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

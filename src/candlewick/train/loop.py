@@ -22,7 +22,7 @@ from candlewick.train.curve import Epoch, Tally, best_epoch, losses, stopped
 from candlewick.train.device import choose, reproducible
 from candlewick.train.diagnosis import check_batch, not_finite
 from candlewick.train.losses import loss_for
-from candlewick.train.optimiser import optimiser
+from candlewick.train.optimiser import clip_gradients, optimiser
 from candlewick.train.recipe import Recipe
 
 State = tuple[torch.Tensor, ...]
@@ -127,7 +127,7 @@ class _Fitting:
         self.processor = choose(task.recipe, self.parameters)
         self.dtype = torch.bfloat16 if task.recipe.kahan else torch.float32
         self.module = module.to(self.processor.device, self.dtype)
-        self.optimiser = optimiser(self.module, task.recipe)
+        self.optimiser = optimiser(self.module.parameters(), task.recipe)
         self.train = Feed(task.train, scale=task.scale, recipe=task.recipe, seed=task.seed, shuffle=True)
         self.validation = Feed(task.validation, scale=task.scale, recipe=task.recipe, seed=task.seed, shuffle=False)
         self.curve: list[Epoch] = []
@@ -142,11 +142,11 @@ class _Fitting:
         steps = len(self.train.epoch(0))
         self.progress.stage("training", self.recipe.epochs * steps)
         self.progress.advance(len(self.curve) * steps + self.tally.step)
+        trained = False
         while not (reason := stopped(self.curve, self.recipe)):
             self._epoch()
-            if self.checkpoint and self.checkpoint.due:
-                self._save()
-        if self.checkpoint:
+            trained = True
+        if self.checkpoint and trained:
             self._save()
         best, seconds = best_epoch(self.curve), sum(epoch.seconds for epoch in self.curve)
         self.progress.say(f"trained {len(self.curve)} epochs in {seconds:.1f} s ({reason}), the best was {best}")
@@ -185,7 +185,7 @@ class _Fitting:
             return
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss / count)
-        total, norm = loss.item(), self._clip()
+        total, norm = loss.item(), clip_gradients(self.module.parameters(), self.recipe.clip)
         if not math.isfinite(total) or not math.isfinite(norm):
             what = "gradient" if math.isfinite(total) else "loss"
             raise not_finite(what, self.module, batch, data, where=where)
@@ -200,13 +200,6 @@ class _Fitting:
         with torch.autocast(self.processor.device, enabled=False):
             each = self.loss.each(raw, z, head=self.task.head)
         return (each * asked).sum(), state
-
-    def _clip(self) -> float:
-        gradients = [p.grad for p in self.module.parameters() if p.grad is not None]
-        norm = float(torch.nn.utils.get_total_norm(gradients))
-        if self.recipe.clip is not None and self.recipe.clip < norm < math.inf:
-            torch._foreach_mul_(gradients, self.recipe.clip / norm)
-        return norm
 
     def _rate(self, progress: float) -> float:
         recipe = self.recipe

@@ -1,5 +1,6 @@
 """AdamW, and its variant for weights stored in bf16 whose rounding errors are carried to the next step."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,9 +8,9 @@ from candlewick.train._torch import torch
 from candlewick.train.recipe import Recipe
 
 
-def optimiser(module: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def optimiser(weights: Iterable[torch.nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
     """AdamW over every parameter; only matrices decay, biases and norm gains (one dimension) do not."""
-    parameters = [p for p in module.parameters() if p.requires_grad]
+    parameters = [p for p in weights if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
@@ -18,6 +19,15 @@ def optimiser(module: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.kahan:
         return CompensatedAdamW(groups, lr=recipe.learning_rate, betas=recipe.betas)
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=True)
+
+
+def clip_gradients(weights: Iterable[torch.nn.Parameter], limit: float | None) -> float:
+    """Scale all gradients together so that their whole norm is at most `limit`; gives the norm before."""
+    gradients = [p.grad for p in weights if p.grad is not None]
+    norm = float(torch.nn.utils.get_total_norm(gradients))
+    if limit is not None and limit < norm < math.inf:
+        torch._foreach_mul_(gradients, limit / norm)
+    return norm
 
 
 class CompensatedAdamW(torch.optim.Optimizer):

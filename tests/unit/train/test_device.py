@@ -8,7 +8,7 @@ from candlewick.core.errors import ConfigError, TrainingError  # noqa: E402
 from candlewick.train import device  # noqa: E402
 from candlewick.train.recipe import Recipe  # noqa: E402
 
-has_bf16 = device._has_bf16("cpu")
+has_bf16 = device.has_bf16("cpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
@@ -33,7 +33,7 @@ def test_bf16_is_taken_when_asked_and_by_auto_only_for_large_networks():
 
 
 def test_bf16_that_is_not_there_is_an_error(monkeypatch):
-    monkeypatch.setattr(device, "_has_bf16", lambda device: False)
+    monkeypatch.setattr(device, "has_bf16", lambda device: False)
     with pytest.raises(ConfigError, match=r"no bf16 arithmetic.*Set precision: fp32"):
         train(precision="bf16")
     assert train(precision="auto", epochs=1).precision == "fp32"

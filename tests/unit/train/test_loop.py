@@ -26,6 +26,17 @@ def run_program(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
+class NoSteps(Silent):
+    """Fails as soon as something is trained."""
+
+    def __init__(self):
+        self.resumed = False
+
+    def advance(self, steps=1, note=""):
+        assert not self.resumed
+        self.resumed = True
+
+
 @pytest.mark.parametrize("sampling", MODES)
 def test_same_call_gives_the_same_bits_and_another_seed_does_not(sampling):
     first, again, other = train(sampling=sampling), train(sampling=sampling), train(sampling=sampling, seed=2)
@@ -43,7 +54,10 @@ def test_killed_fit_goes_on_to_the_same_bits_in_another_process(sampling, kills,
         assert path.exists()
     finished = run_program(path, sampling)
     assert finished.stdout.split() == [unbroken, "3"], finished.stderr
-    assert run_program(path, sampling).stdout.split() == [unbroken, "3"]  # a finished fit is not trained again
+    finished_at = path.stat().st_mtime_ns
+    again = train(sampling=sampling, checkpoint=path, progress=NoSteps())  # a finished fit is not trained again
+    assert weights_hash(again.weights) == unbroken
+    assert path.stat().st_mtime_ns == finished_at
 
 
 def test_resuming_restores_what_matters(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ torch = pytest.importorskip("torch")
 
 from tiny_fits import Recurrent, recipe, train  # noqa: E402
 
-from candlewick.train.device import _has_bf16  # noqa: E402
+from candlewick.train.device import has_bf16  # noqa: E402
 from candlewick.train.optimiser import CompensatedAdamW, optimiser  # noqa: E402
 
 
@@ -44,14 +44,14 @@ def test_compensated_steps_follow_adamw_in_float32():
 
 def test_matrices_decay_and_vectors_do_not():
     module = Recurrent().build(3, 1)
-    groups = optimiser(module, recipe(weight_decay=0.3)).param_groups
+    groups = optimiser(module.parameters(), recipe(weight_decay=0.3)).param_groups
     decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     assert {name: decay[id(p)] for name, p in module.named_parameters()} == {
         name: 0.3 if p.ndim > 1 else 0.0 for name, p in module.named_parameters()
     }
 
 
-@pytest.mark.skipif(not _has_bf16("cpu"), reason="this processor has no bf16")
+@pytest.mark.skipif(not has_bf16("cpu"), reason="this processor has no bf16")
 def test_kahan_fit_stores_bf16_weights_resumes_and_learns(tmp_path):
     path = tmp_path / "fit.safetensors"
     fitted = train(precision="bf16", kahan=True, epochs=25, patience=None, sampling="streams", checkpoint=path)

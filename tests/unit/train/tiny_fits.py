@@ -102,9 +102,15 @@ class KilledAt(Silent):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-if __name__ == "__main__":
+def main() -> None:
     checkpoints.SAVE_EVERY_S = 0.0
     checkpoints.SHARE_OF_TIME = 1.0
     killed = KilledAt(int(sys.argv[3])) if len(sys.argv) > 3 else None
     done = train(checkpoint=Path(sys.argv[1]), sampling=sys.argv[2], progress=killed)
     print(checkpoints.weights_hash(done.weights), len(done.curve))
+
+
+if __name__ == "__main__":
+    import tiny_fits  # a network's identity holds the name of its module, which must not be __main__
+
+    tiny_fits.main()
