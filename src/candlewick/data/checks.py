@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from candlewick.data.finding import Finding
 from candlewick.data.interval import format_duration
 from candlewick.data.loading import load
 from candlewick.data.table import Table
-from candlewick.data.understanding import Options, Understood, tables_of
+from candlewick.data.understanding import Options, Understood, understand_rows
 
 __all__ = ["Finding", "Inspection", "Instrument", "gap_share", "inspect", "open_equals_previous_close"]
 
@@ -51,7 +52,7 @@ class Inspection:
         instruments: what stands of each after the checks.
         columns: names of the columns of the bars.
         mapping: what was taken for what, as lines for people.
-        findings: faults first, then warnings and notes.
+        findings: faults first, then warnings and notes; a note that holds for several instruments stands once.
         evidence: lines on whether the stamps are opens or closes.
         panel: the bars; None while an error stands.
     """
@@ -85,54 +86,62 @@ def inspect(
 ) -> Inspection:
     """What is in `source`; never raises for bad data, which becomes findings. Parameters as for `data.read.read`."""
     options = Options(stamp, zone, interval, session_close, symbol, on_error, nonpositive, adjust, columns)
+    understood, now = Understood(), now_ns()
     try:
-        name, understood = _understood(source, options)
+        _understand(source, options, understood)
     except DataError as error:
-        return Inspection(_name(source), (), (), (), (Finding("unusable", str(error)),), (), None)
-    now = now_ns()
-    clean, findings = [], list(understood.findings)
-    for table in understood.tables:
-        table, found = _sift(table, options, now)
-        findings += found
-        if len(table):
-            clean.append(table)
+        understood.findings.append(Finding("unusable", str(error)))
+    sifted = [_sift(table, options, now) for table in understood.tables]
+    clean = [table for table, _ in sifted if len(table)]
     bars = tuple(Bars.of(table.symbol, table.t, table.values, interval_ns=table.interval_ns) for table in clean)
-    if not bars:
-        findings.append(Finding("empty", f"{name}: no row is without a fault."))
+    findings = understood.findings + [finding for _, found in sifted for finding in found]
     if options.on_error == "drop":
-        findings = [finding.as_dropped() if _is_dropped(finding) else finding for finding in findings]
-    findings.sort(key=lambda finding: ("error", "warning", "note").index(finding.severity))
+        findings = [finding.as_dropped() if _is_droppable(finding) else finding for finding in findings]
+    if not bars and not any(finding.severity == "error" for finding in findings):
+        findings.append(Finding("empty", "no row is without a fault."))
     refused = any(finding.severity == "error" for finding in findings)
     return Inspection(
-        name,
+        _name(source),
         tuple(_instrument(each) for each in bars),
         bars[0].columns if bars else (),
         tuple(understood.mapping),
-        tuple(findings),
+        tuple(_gathered(findings)),
         evidence_of(clean, bars, now),
         None if refused else Panel(bars),
     )
 
 
 def _name(source: Any) -> str:
-    return str(source) if isinstance(source, str) else type(source).__name__
+    return str(source) if isinstance(source, str | Path) else getattr(source, "name", type(source).__name__)
 
 
-def _understood(source: Any, options: Options) -> tuple[str, Understood]:
+def _understand(source: Any, options: Options, done: Understood) -> None:
     if isinstance(source, Bars):
         source = Panel((source,))
-    if isinstance(source, Panel):
-        tables = tuple(
-            Table(bars.symbol, np.arange(len(bars)), bars.t, bars.t,
-                  {name: bars.column(name) for name in bars.columns}, bars.interval_ns)
-            for bars in source.bars
-        )  # fmt: skip
-        return "bars", Understood(tables, ["bars, taken as they are"])
-    loaded = load(source)
-    return loaded.name, tables_of(loaded, options)
+    if not isinstance(source, Panel):
+        understand_rows(load(source), options, done)
+        return
+    done.mapping.append("bars, taken as they are")
+    done.tables = tuple(
+        Table(bars.symbol, np.arange(len(bars)), bars.t, bars.t,
+              {name: bars.column(name) for name in bars.columns}, bars.interval_ns)
+        for bars in source.bars
+    )  # fmt: skip
 
 
-def _is_dropped(finding: Finding) -> bool:
+def _gathered(findings: list[Finding]) -> list[Finding]:
+    # Errors first; the same note about many instruments is said once.
+    order = ("error", "warning", "note")
+    gathered = [finding for finding in findings if finding.severity != "note"]
+    for kind in dict.fromkeys(finding.kind for finding in findings if finding.severity == "note"):
+        notes = [finding for finding in findings if (finding.kind, finding.severity) == (kind, "note")]
+        more = f" The like holds for {len(notes) - 1} more instruments." if len(notes) > 1 else ""
+        rows = tuple(row for note in notes for row in note.rows)
+        gathered.append(Finding(kind, notes[0].message + more, rows, "note"))
+    return sorted(gathered, key=lambda finding: order.index(finding.severity))
+
+
+def _is_droppable(finding: Finding) -> bool:
     return finding.severity == "error" and finding.droppable
 
 

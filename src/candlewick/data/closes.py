@@ -44,18 +44,19 @@ def closes(
     known at the end of that day, and one that is an open at the end of the interval that begins there.
 
     Raises:
-        DataError: `session_close` is not a time of day, or the stamps are not dates.
+        DataError: `session_close` is not a time of day or the stamps are not dates; `interval` is not theirs.
     """
     if session_close is not None and not stamps.dates:
         raise DataError("session_close says when a date is known, but these stamps have a time of day. Leave it out.")
     if stamps.dates:
         return _of_dates(stamps, group, stamp, zone, interval, session_close)
     utc, skipped, undecided = _utc(stamps, zone, group)
-    length = parse_duration(interval) if interval else _median_step(utc, group)
+    length = _length(utc, group, interval)
     if stamp == "close":
         unit = _short_of_the_end(utc, length)
         meaning = "the bar's close" + (f", 1{unit} before its end, which is added" if unit else "")
         return Closes(utc + (UNITS[unit] if unit else 0), length, skipped, undecided, meaning)
+    _must_have_length(length)
     t, early = _until_next(utc, length, group)
     return Closes(t, length, skipped, undecided, f"the bar's open; it is known {format_duration(length)} later{early}")
 
@@ -70,7 +71,7 @@ def _of_dates(
     stamps: Stamps, group: np.ndarray, stamp: Stamp, zone: str, interval: str | None, session_close: str | None
 ) -> Closes:
     day = np.where(stamps.aware, to_wall(stamps.ns, zone), stamps.ns)
-    length = parse_duration(interval) if interval else _median_step(day, group) or NS_PER_DAY
+    length = _length(day, group, interval)
     if session_close is not None:
         wall, meaning = (
             day + _time_of_day(session_close),
@@ -79,6 +80,7 @@ def _of_dates(
     elif stamp == "close":
         wall, meaning = day + NS_PER_DAY, "session dates; a bar is known at the end of its day"
     else:
+        _must_have_length(length)
         wall, early = _until_next(day, length, group)
         meaning = f"dates of the bar's open; it is known {format_duration(length)} later{early}"
     t, skipped, undecided = to_utc(wall, zone, group)
@@ -94,11 +96,23 @@ def _time_of_day(text: str) -> int:
     return int(hours) * UNITS["h"] + int(minutes) * UNITS["m"]
 
 
-def _median_step(ns: np.ndarray, group: np.ndarray) -> int:
+def _length(ns: np.ndarray, group: np.ndarray, said: str | None) -> int:
     order = np.argsort(group, kind="stable")
     steps = np.abs(np.diff(ns[order]))[np.diff(group[order]) == 0]
     steps = steps[steps > 0]
-    return int(np.median(steps)) if len(steps) else 0
+    median = int(np.median(steps)) if len(steps) else 0
+    if said is None:
+        return median
+    length = parse_duration(said)
+    # Rare trading makes steps longer than a bar, a short session makes some shorter; most cannot be.
+    if len(steps) and (np.mean(steps < 0.99 * length) > 0.1 or not np.any(steps < 1.05 * length)):
+        raise DataError(f"interval: {said} was said, but the median step of the stamps is {format_duration(median)}.")
+    return length
+
+
+def _must_have_length(length: int) -> None:
+    if length == 0:
+        raise DataError("one stamp does not show how long a bar is, so its close is not known. Say interval: 5m.")
 
 
 def _until_next(opens: np.ndarray, length: int, group: np.ndarray) -> tuple[np.ndarray, str]:

@@ -58,6 +58,17 @@ def negative_volume(table: Table) -> list[Finding]:
                    mend="Volume counts; it cannot be below zero.")  # fmt: skip
 
 
+def no_volume(table: Table) -> list[Finding]:
+    """A column of volume that is zero throughout."""
+    volume = table.values.get("volume")
+    if volume is None or np.any(volume != 0):
+        return []
+    message = (
+        f"{table.symbol}: volume is zero in every row, so it says nothing. Name another: columns: {{volume: NAME}}."
+    )
+    return [Finding("no_volume", message, (), "warning")]
+
+
 def future(table: Table, now: int) -> list[Finding]:
     """Bars that have not closed yet."""
     late = table.t > now
@@ -96,7 +107,7 @@ def gaps(table: Table) -> list[Finding]:
     message = (
         f"{table.symbol}: {len(long):,} of {len(steps):,} steps are longer than a bar of "
         f"{format_duration(table.interval_ns)}; the longest, {format_duration(int(steps[worst]))}, comes before row "
-        f"{table.rows[worst + 1]} ({iso(table.t[worst + 1])}). Labels that cross gaps are left out by max_gap."
+        f"{table.rows[worst + 1]} ({iso(table.t[worst + 1])}). max_gap leaves out labels that cross them."
     )
     return [Finding("gaps", message, tuple(int(row) for row in table.rows[long + 1]), "note")]
 
@@ -178,4 +189,4 @@ def partial_last(table: Table) -> list[Finding]:
 Rule = Callable[[Table], list[Finding]]
 OF_VALUES: tuple[Rule, ...] = (not_finite, ohlc, negative_volume)
 OF_STAMPS: tuple[Rule, ...] = (order, duplicates)
-OF_THE_WHOLE: tuple[Rule, ...] = (unit_change, unit_of_extremes, gaps, off_grid, partial_last)
+OF_THE_WHOLE: tuple[Rule, ...] = (unit_change, unit_of_extremes, no_volume, gaps, off_grid, partial_last)

@@ -54,20 +54,18 @@ class Understood:
     tables: tuple[Table, ...] = ()
     mapping: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    ignored: tuple[str, ...] = ()
 
 
-def tables_of(loaded: Loaded, options: Options) -> Understood:
-    """One table an instrument, of the rows whose cells could be read; the others are findings.
+def understand_rows(loaded: Loaded, options: Options, done: Understood) -> None:
+    """Put one table an instrument into `done`, of the rows whose cells could be read; the others become findings.
 
     Raises:
-        DataError: what is in the source cannot be understood at all.
+        DataError: what is in the source cannot be understood at all; `done` holds what was found before.
     """
     if loaded.frame.height == 0:
         raise DataError(f"{loaded.name} has no rows. Give at least one bar.")
     layout = understand(loaded.frame, loaded.name, options.columns, is_text=loaded.is_text)
     loaded, symbols = _instruments(loaded, layout, options)
-    done = Understood(ignored=tuple(layout.ignored))
     names, group = np.unique(symbols, return_inverse=True)
     rows = loaded.first_row + _row_numbers(loaded)
     values, bad = _numbers(loaded, layout, rows, done)
@@ -77,17 +75,19 @@ def tables_of(loaded: Loaded, options: Options) -> Understood:
     bad |= _unreadable(stamps, layout, rows, done)
     stamp, zone = _meaning(loaded, layout, stamps, options, done)
     kept = np.flatnonzero(~bad)
+    if len(kept) == 0:
+        return
     known = closes(_rows_of(stamps, kept), group[kept], stamp=stamp, zone=zone, interval=options.interval,
                    session_close=options.session_close)  # fmt: skip
     wrong = _no_such_time(known, zone, rows[kept], done)
-    done.mapping[:0] = _lines(loaded, layout, stamps, known, zone, names, adjust=options.adjust)
+    settled = not any(finding.kind in ("stamp_unknown", "zone_unknown") for finding in done.findings)
+    done.mapping += _lines(loaded, layout, stamps, known, zone, names, options.adjust, settled)
     done.tables = tuple(
         Table(str(name), rows[kept[mine]], stamps.ns[kept[mine]], known.t[mine],
               {ours: column[kept[mine]] for ours, column in values.items()}, known.interval_ns)
         for position, name in enumerate(names)
         if len(mine := np.flatnonzero((group[kept] == position) & ~wrong))
     )  # fmt: skip
-    return done
 
 
 def _instruments(loaded: Loaded, layout: Layout, options: Options) -> tuple[Loaded, np.ndarray]:
@@ -219,12 +219,21 @@ def _no_such_time(known: Closes, zone: str, rows: np.ndarray, done: Understood) 
 
 
 def _lines(
-    loaded: Loaded, layout: Layout, stamps: Stamps, known: Closes, zone: str, names: np.ndarray, *, adjust: bool
+    loaded: Loaded,
+    layout: Layout,
+    stamps: Stamps,
+    known: Closes,
+    zone: str,
+    names: np.ndarray,
+    adjust: bool,
+    settled: bool,
 ) -> list[str]:
     time = layout.time + (f" and {layout.clock}" if layout.clock else "")
     renamed = [ours if ours == theirs else f"{ours} = {theirs}" for ours, theirs in layout.values.items()]
     lines = [
-        f"time = {time}: {stamps.written}, zone {zone}; {known.meaning}",
+        f"time = {time}: {stamps.written}, zone {zone}; {known.meaning}"
+        if settled
+        else f"time = {time}: {stamps.written}",
         f"columns: {', '.join(renamed)}",
     ]
     if layout.symbol:

@@ -204,3 +204,26 @@ def test_all_checks_of_a_hundred_thousand_rows_take_less_than_a_second(tmp_path)
     inspection = inspect(path)
     assert time.perf_counter() - start < 1.0
     assert inspection.errors == ()
+
+
+def test_what_was_found_before_a_source_turned_out_to_be_unusable_is_kept(tmp_path):
+    path = tmp_path / "comma.csv"
+    path.write_text("open_time;close\n" + "".join(f"2024-01-02 10:0{i}:00;1,{i}\n" for i in range(3)))
+    inspection = inspect(path, zone="UTC")
+    assert [error.kind for error in inspection.errors] == ["text"]
+    assert "such as '1,0', in 3 rows (rows 2, 3, 4)" in inspection.errors[0].message
+    with pytest.raises(DataError, match="no row is without a fault"):
+        read(path, zone="UTC", on_error="drop")
+
+
+def test_volume_of_zero_throughout_is_a_warning(frame):
+    (warning,) = read(frame.with_columns(volume=pl.lit(0.0))).findings
+    assert (warning.kind, warning.severity) == ("no_volume", "warning")
+
+
+def test_one_note_about_many_instruments_is_said_once(frame):
+    gappy = frame.filter(pl.int_range(pl.len()) != 50)
+    (note,) = read(pl.concat([gappy.with_columns(symbol=pl.lit(name)) for name in "ABC"])).findings
+    assert note.message.startswith("A: 1 of 498 steps")
+    assert note.message.endswith("The like holds for 2 more instruments.")
+    assert note.rows == (50, 549, 1_048)

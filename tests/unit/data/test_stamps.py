@@ -187,3 +187,21 @@ def test_a_stamp_that_cannot_be_read_is_refused_with_its_row():
         closes([MINUTES[0], "yesterday", MINUTES[2], "2024-02-31 10:00:00", MINUTES[4]], stamp="close", zone="UTC")
     with pytest.raises(DataError, match="no stamp"):
         closes(["a", "b"], stamp="close", zone="UTC")
+
+
+@pytest.mark.parametrize("said", ["5m", "30s"])
+def test_an_interval_that_is_not_that_of_the_stamps_is_refused(said):
+    # A length that is too short would call a bar known while it is still open.
+    with pytest.raises(DataError, match=f"interval: {said} was said, but the median step of the stamps is 1m"):
+        closes(MINUTES, stamp="open", zone="UTC", interval=said)
+
+
+def test_rare_trading_may_leave_most_minutes_out():
+    stamps = [f"2024-01-02 14:{minute:02}:00" for minute in (30, 34, 35, 39, 45, 51)]
+    assert closes(stamps, stamp="open", zone="UTC", interval="1m")[0] == FIRST + 60 * 10**9
+
+
+def test_one_stamp_of_an_open_does_not_say_when_its_bar_closes():
+    with pytest.raises(DataError, match="Say interval"):
+        closes(MINUTES[:1], stamp="open", zone="UTC")
+    assert closes(MINUTES[:1], stamp="close", zone="UTC")[0] == FIRST
