@@ -106,12 +106,12 @@ def not_finite(feature: Feature, output: int, value: float, t: int) -> str:
 
 
 def _cause(feature: Feature, bars: Bars, columns: np.ndarray, row: int) -> str:
-    seen = bars.values[: row + 1, columns]
-    low = np.argwhere(seen <= 0)
+    first = max(row + 1 - feature.warmup, 0)
+    low = np.argwhere(bars.values[first : row + 1, columns] <= 0)
     if len(low):
-        at, column = low[-1]
+        at, column = first + low[-1, 0], low[-1, 1]
         return (
-            f"; {feature.columns[column]} is {seen[at, column]} at row {at}. "
+            f"; {feature.columns[column]} is {bars.values[at, columns[column]]} at row {at}. "
             "A logarithm or a ratio needs values above zero. Drop those rows, or use features without logarithms."
         )
     return (

@@ -10,7 +10,8 @@ from candlewick.core.compiled import compiled
 from candlewick.features._base import STEP, Feature
 from candlewick.features._fade import bars_to_forget
 
-_LEFT_OVER = 2.5e-7
+_BOUND = 1e-4
+_LEAST_UPDATES = 60
 
 
 class Rsi(Feature):
@@ -20,7 +21,8 @@ class Rsi(Feature):
     50 where there was neither rise nor fall.
 
     Memory fades: k updates after its beginning an average keeps q^k of it, q = 1 - 1 / length. Where changes before
-    were at most twice as large as those since, the index moves by at most 400 q^k / (1 - q^k): 1e-4 points.
+    were at most twice as large as those since, the index moves by at most 400 q^k / (1 - q^k) points. The warm-up
+    is as long as brings that to 1e-4, and no shorter than 60 updates: thin markets rest for many bars.
 
     >>> Rsi(length=14).warmup
     221
@@ -39,8 +41,9 @@ class Rsi(Feature):
 
     @property
     def warmup(self) -> int:
-        """One close, `length` changes to begin with, and the least k with q^k <= 2.5e-7: about 16 lengths."""
-        return 1 + self.length + bars_to_forget(self._keep, _LEFT_OVER)
+        """One close, `length` changes to begin with, and k updates, about 15 lengths."""
+        updates = bars_to_forget(1 - 1 / self.length, _BOUND / (400 + _BOUND))
+        return 1 + self.length + max(updates, _LEAST_UPDATES)
 
     @property
     def state_size(self) -> int:
@@ -49,9 +52,8 @@ class Rsi(Feature):
 
     @property
     def fade_bound(self) -> float:
-        """400 q^k / (1 - q^k)."""
-        left = self._keep ** (self.warmup - 1 - self.length)
-        return 400 * left / (1 - left)
+        """1e-4 points of 100."""
+        return _BOUND
 
     def params(self) -> np.ndarray:
         """Length, and the warm-up."""
@@ -74,7 +76,3 @@ class Rsi(Feature):
         out[0] = nan
         if state[0] == params[1]:
             out[0] = 100.0 * state[2] / total if total > 0.0 else 50.0
-
-    @property
-    def _keep(self) -> float:
-        return 1 - 1 / self.length
