@@ -9,7 +9,7 @@ _ARROWS = {"lower": "↓", "higher": "↑"}
 
 
 def metric_table(rows: Sequence[Mapping[str, Any]], *, title: str, main: str | None = None) -> None:
-    """Print the scores in `rows` of a run or a comparison, an arrow where better is; `main` has its interval, or all."""
+    """Print scores of a run or a comparison, the arrow where better is; `main`, or every model, with its interval."""
     models = list(dict.fromkeys(row["model"] for row in rows))
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     found = {(row["metric"], row["model"]): row for row in rows}
