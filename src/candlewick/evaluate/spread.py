@@ -11,6 +11,8 @@ from candlewick.evaluate.metrics._base import ForecastMetric, TradingMetric
 from candlewick.evaluate.statistics.bootstrap import Interval, block_length, interval
 from candlewick.evaluate.track import Track, Trades
 
+RESAMPLES = 500
+
 
 @dataclass(frozen=True, eq=False)
 class Forecasts:
@@ -132,10 +134,10 @@ def _over_times(metric: ForecastMetric, forecasts: Forecasts, seed: int) -> Inte
         sums = np.column_stack(
             [np.add.reduceat(np.where(counted, rows, 0.0), starts), np.add.reduceat(counted, starts)]
         )
-        return interval(lambda drawn: _mean_score(metric, drawn), sums, seed=seed)
+        return interval(lambda drawn: _mean_score(metric, drawn), sums, seed=seed, resamples=RESAMPLES)
     block = block_length(np.add.reduceat(forecasts.truth * forecasts.value, starts))
     positions = np.arange(len(starts), dtype=np.float64)
-    return interval(drawn_score(metric, forecasts, starts), positions, seed=seed, resamples=500, block=block)
+    return interval(drawn_score(metric, forecasts, starts), positions, seed=seed, resamples=RESAMPLES, block=block)
 
 
 def _mean_score(metric: ForecastMetric, sums: np.ndarray) -> float:
@@ -144,6 +146,7 @@ def _mean_score(metric: ForecastMetric, sums: np.ndarray) -> float:
 
 
 def drawn_score(metric: ForecastMetric, forecasts: Forecasts, starts: np.ndarray) -> Callable[[np.ndarray], float]:
+    """The metric as a statistic of drawn times: positions in `starts`, where the rows of each time begin."""
     sizes = np.diff(starts, append=len(forecasts.t))
 
     def score(positions: np.ndarray) -> float:
@@ -160,12 +163,13 @@ def drawn_score(metric: ForecastMetric, forecasts: Forecasts, starts: np.ndarray
 def _over_track(metric: TradingMetric, track: Track, seed: int) -> Interval:
     if metric.reads == "trades":
         rows = np.column_stack([track.trades.gross, track.trades.profit])
-        return interval(lambda drawn: metric.score(_with_trades(track, drawn)), rows, seed=seed)
+        return interval(lambda drawn: metric.score(_with_trades(track, drawn)), rows, seed=seed, resamples=RESAMPLES)
     rows = np.column_stack([track.returns, track.traded])
-    return interval(lambda drawn: metric.score(with_bars(track, drawn)), rows, seed=seed)
+    return interval(lambda drawn: metric.score(with_bars(track, drawn)), rows, seed=seed, resamples=RESAMPLES)
 
 
 def with_bars(track: Track, rows: np.ndarray) -> Track:
+    """The track with other bars: float64 (n, 2), returns and what was traded."""
     return replace(track, returns=rows[:, 0], traded=rows[:, 1])
 
 

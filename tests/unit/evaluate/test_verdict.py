@@ -48,6 +48,7 @@ def test_a_pass_that_is_not_the_deep_models_is_not_credited_to_it(rng):
     verdict = judge(losses(rng, last=-0.3, mean=0.0, har=0.2, lstm=-0.1))
     assert verdict.passed
     assert not verdict.main_passed
+    assert verdict.use == "har"
     assert any("not owed to lstm" in sentence for sentence in verdict.sentences)
 
 
@@ -56,7 +57,9 @@ def test_beating_one_bad_baseline_is_no_skill(rng):
     verdict = judge(losses(rng, last=-2.0, mean=0.0, har=-0.01, lstm=-0.01))
     assert verdict.models[0].p["last"] <= 0.01
     assert not verdict.passed
-    assert "no model is shown to be below last and mean" in " ".join(verdict.sentences)
+    assert verdict.use == "mean"
+    assert verdict.sentences[0].startswith("Use mean:")
+    assert "no model is shown to lose less on average than last and mean" in " ".join(verdict.sentences)
 
 
 def test_one_model_must_beat_all_baselines_not_each_baseline_some_model(rng):
@@ -112,6 +115,7 @@ def test_a_simple_main_model_is_not_weighed_against_itself(rng):
     verdict = judge(losses(rng, last=-0.3, mean=0.0, har=0.2), main="har")
     assert verdict.main_passed
     assert verdict.worth is None
+    assert verdict.use == "har"
 
 
 def test_the_same_seed_gives_the_same_verdict(rng):

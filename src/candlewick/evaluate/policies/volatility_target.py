@@ -12,7 +12,7 @@ from candlewick.evaluate.policies._base import Benchmark, Kind, Policy, held_wit
 class VolatilityTarget(Policy):
     """position = min(target / sqrt(forecast variance of a bar * bars a year), max_leverage).
 
-    Needs a variance forecast per bar; one of several bars together is divided by their number before. A
+    Needs the variance of one bar, as the labels of `forward_volatility` are, whatever their horizon. A
     range-based variance (Parkinson) leaves the move between sessions out, so the volatility reached is higher.
 
     >>> VolatilityTarget(target=0.1, band=0.0).targets(np.array([1e-4, 4e-4]), bars_per_year=100.0)

@@ -7,12 +7,17 @@ import numpy as np
 from candlewick.evaluate.statistics.bootstrap import Interval
 
 
-def spoken(interval: Interval, unit: str = "") -> str:
-    """An estimate with its interval, in words."""
+def spoken(interval: Interval, form: str = ".3g") -> str:
+    """An estimate with its interval, in words.
+
+    >>> spoken(Interval(0.0123, -0.01, 0.034, 0.95, 1), ".1%")
+    '1.2%, 95% interval -1.0% to 3.4%'
+    """
     if not np.isfinite(interval.low):
-        return f"{interval.estimate:.3g}{unit}, no interval"
+        return f"{interval.estimate:{form}}, no interval"
     return (
-        f"{interval.estimate:.3g}{unit}, {interval.confidence:.0%} interval {interval.low:.3g} to {interval.high:.3g}"
+        f"{interval.estimate:{form}}, {interval.confidence:.0%} interval "
+        f"{interval.low:{form}} to {interval.high:{form}}"
     )
 
 

@@ -91,20 +91,34 @@ class ForecastVerdict:
         return min((model.worst_p for model in self.models), default=1.0)
 
     @property
+    def use(self) -> str:
+        """The simplest model that the evidence speaks for; a trivial baseline where it speaks for none."""
+        if not self.passed:
+            return min(self.trivial, key=lambda name: self.trivial[name])
+        worth = self.worth
+        if worth is not None and not worth.below and (self.main_passed or worth.simple in self.skilled):
+            return worth.simple
+        return self.main if self.main_passed else self.skilled[0]
+
+    @property
     def sentences(self) -> tuple[str, ...]:
         """The verdict in words. The first names the simpler model to use where the main one is not worth its cost."""
         return (*self._advice(), self._outcome(), *self._credit(), *self._praise())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, what is derived included; NaN became None."""
-        derived = ("passed", "main_passed", "skilled", "p", "sentences")
+        derived = ("passed", "main_passed", "skilled", "p", "use", "sentences")
         return dict(plain({**asdict(self), **{name: getattr(self, name) for name in derived}}))
 
     def _advice(self) -> list[str]:
-        if self.worth is None or self.worth.below:
+        if self.use == self.main or self.leaks or self.rows < MINIMUM_ROWS:
             return []
+        if not self.passed:
+            return [f"Use {self.use}: nothing here is shown to forecast better than a trivial baseline."]
+        if self.worth is None or self.use != self.worth.simple:
+            return [f"Use {self.use}: {self.main} is not shown to forecast better than a trivial baseline."]
         return [
-            f"Use {self.worth.simple} instead of {self.main}: {self.main} does not measurably forecast better "
+            f"Use {self.use} instead of {self.main}: {self.main} does not measurably forecast better "
             f"(gain in loss {spoken(self.worth.gain)}, p {self.worth.p:.2g})."
         ]
 
@@ -116,26 +130,26 @@ class ForecastVerdict:
             return f"The forecast verdict fails: {self.rows} times are too few to judge, {MINIMUM_ROWS} are needed."
         if self.passed:
             return (
-                f"The forecast verdict passes: below {baselines} in mean loss is {listed(self.skilled)} "
-                f"(one-sided p {self.p:.2g} over {self.rows} times, {len(self.models)} models looked at)."
+                f"The forecast verdict passes: {listed(self.skilled)} {'lose' if len(self.skilled) > 1 else 'loses'} "
+                f"less on average than {baselines} (one-sided p {self.p:.2g} over {self.rows} times, "
+                f"{len(self.models)} models looked at)."
             )
         return (
-            f"The forecast verdict fails: no model is shown to be below {baselines} in mean loss "
-            f"(smallest p {self.p:.2g} over {self.rows} times; {LEVEL:g} is needed)."
+            f"The forecast verdict fails: no model is shown to lose less on average than {baselines} "
+            f"(smallest p {self.p:.2g} over {self.rows} times, {LEVEL:g} is needed)."
         )
 
     def _credit(self) -> list[str]:
         if not self.passed or self.main_passed:
             return []
-        return [
-            f"The pass is not owed to {self.main}, which is not itself shown to be below {listed(tuple(self.trivial))}."
-        ]
+        baselines = listed(tuple(self.trivial))
+        return [f"The pass is not owed to {self.main}, which is not itself shown to lose less than {baselines}."]
 
     def _praise(self) -> list[str]:
-        if self.worth is None or not self.worth.below or self.leaks:
+        if not self.main_passed or self.worth is None or not self.worth.below:
             return []
         return [
-            f"{self.main} is worth its cost: it is below {self.worth.simple}, the best simple model "
+            f"{self.main} is worth its cost: it loses less than {self.worth.simple}, the best simple model "
             f"(gain in loss {spoken(self.worth.gain)}, p {self.worth.p:.2g})."
         ]
 

@@ -86,8 +86,9 @@ class TradingVerdict:
         }
         return (
             f"Trading, net of costs: {self.policy} {words[self.outcome]} "
-            f"(Sharpe {self.sharpe:.2f} against {self.benchmark_sharpe:.2f}; difference {spoken(self.sharpe_gain)}; "
-            f"return a year {spoken(self.return_gain)} apart)."
+            f"(Sharpe {self.sharpe:.2f} against {self.benchmark_sharpe:.2f}, "
+            f"difference {spoken(self.sharpe_gain, '.2f')}; "
+            f"difference in return a year {spoken(self.return_gain, '.1%')})."
         )
 
     def _luck(self) -> str:
