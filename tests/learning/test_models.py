@@ -75,7 +75,7 @@ def test_har_forecasts_clustered_variance_better_than_its_last_value_and_its_mea
     label = LABELS.build({"name": "forward_volatility", "estimator": "parkinson"})
     rows = label.run(bars)
     echo = FEATURES.build(label.echo).run(bars)[:, 0]
-    data = replace(dataset(np.zeros((4000, 1)), rows.value, echo=echo), known_at=rows.known_at, t=bars.t)
+    data = replace(dataset(np.zeros((4000, 1)), rows.value, echo=echo, length=22), known_at=rows.known_at, t=bars.t)
     train, test = Samples(data, np.arange(50, 3000)), Samples(data, np.arange(3000, 3990))
     forecasts = {
         name: fit_decode(model, Variance(), train, test)[1].value

@@ -9,7 +9,7 @@ Econometrics 7 (2009). Duan, "Smearing estimate: a nonparametric retransformatio
 """
 
 import logging
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -28,17 +28,19 @@ class Har(Estimator):
     Labels and averages below `SMALLEST_VARIANCE_SHARE` of the training mean are raised to it, because a
     logarithm needs a positive number.
 
-    An echo may be unknown in an instrument's first rows. A training row without a whole window is left out. A
-    forecast there averages the echoes that are known, and is the training mean where none is. Both are counted
-    in the log.
+    Samples must be at least as long as the longest lag, for only the rows of a sample's window are kept apart from
+    test rows. An echo may be unknown in an instrument's first rows: a training row with such a window is left out,
+    a forecast averages the echoes that are known, and is the training mean where none is. Both are counted in
+    the log.
 
     Raises:
-        ConfigError: the head is not a variance head.
+        ConfigError: the head is not a variance head, or the longest lag exceeds the samples' length.
         TrainingError: fewer than ten rows a coefficient have a whole window of echoes.
     """
 
     simple: ClassVar[bool] = True
     needs_echo: ClassVar[bool] = True
+    tiny: ClassVar[dict[str, Any]] = {"lags": (1, 3, 6)}
 
     lags: tuple[int, ...] = Field((1, 5, 22), description="bars each average runs over, increasing")
 
@@ -57,7 +59,7 @@ class Har(Estimator):
         """`coefficients` (intercept first), `log_smear`, and how many rows were `left_out`."""
         if not isinstance(head, Variance):
             raise ConfigError(f"har forecasts variances only, was asked for a {type(head).__name__} head. Use linear.")
-        echoes = echo_windows(train, self.lags[-1])
+        echoes = train.echo_window(self.lags[-1])
         whole = ~np.isnan(echoes).any(axis=1)
         needed = 10 * (len(self.lags) + 1)
         if whole.sum() < needed:
@@ -79,7 +81,7 @@ class Har(Estimator):
 
     def predict(self, weights: Weights, samples: Samples, *, head: Head, scale: HeadScale) -> np.ndarray:
         """log(forecast / scale) of every sample."""
-        echoes = echo_windows(samples, self.lags[-1])
+        echoes = samples.echo_window(self.lags[-1])
         short = np.isnan(echoes).any(axis=1)
         unknown = np.isnan(echoes).all(axis=1)
         if short.any():
@@ -98,12 +100,3 @@ class Har(Estimator):
         means = np.where(number > 0, total / np.maximum(number, 1), longest)[:, newest_first]
         logs = np.log(np.maximum(means / scale.scale, SMALLEST_VARIANCE_SHARE))
         return np.concatenate([np.ones((len(logs), 1)), logs], axis=1)
-
-
-def echo_windows(samples: Samples, length: int) -> np.ndarray:
-    """float64 (m, length): the newest echoes of each sample, oldest first, NaN before its instrument begins."""
-    data = samples.data
-    at = samples.index[:, None] + np.arange(1 - length, 1)
-    inside = np.maximum(at, 0)
-    same = (at >= 0) & (data.symbol[inside] == data.symbol[samples.index][:, None])
-    return np.where(same, data.echo[inside], np.nan)

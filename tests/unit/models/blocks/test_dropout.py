@@ -43,3 +43,7 @@ def test_does_nothing_while_forecasting_or_at_rate_zero():
 
 def test_a_rate_next_to_one_stays_finite():
     assert torch.isfinite(Dropout(0.9999999).train()(torch.ones(100_000))).all()
+
+
+def test_other_devices_draw_their_own_mask():
+    assert Dropout(0.5).train()(torch.ones(3, device="meta")).device.type == "meta"
