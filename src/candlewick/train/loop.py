@@ -250,7 +250,7 @@ class _Fitting:
         names = dict(self.module.named_parameters())
         for name, tensor in parts.get("optimiser", {}).items():
             key, _, parameter = name.partition("/")
-            self.optimiser.state[names[parameter]][key] = tensor if key == "step" else tensor.to(device)
+            self.optimiser.state[names[parameter]][key] = tensor.to(device)
 
     def _save(self) -> None:
         assert self.checkpoint is not None

@@ -15,6 +15,7 @@ from candlewick.core.progress import Silent
 from candlewick.models._heads import Point
 from candlewick.train import checkpoint as checkpoints
 from candlewick.train.checkpoint import weights_hash
+from candlewick.train.device import has_bf16
 from candlewick.train.loop import fit
 
 MODES = ("windows", "streams")
@@ -39,7 +40,8 @@ class NoSteps(Silent):
 
 @pytest.mark.parametrize("sampling", MODES)
 def test_same_call_gives_the_same_bits_and_another_seed_does_not(sampling):
-    first, again, other = train(sampling=sampling), train(sampling=sampling), train(sampling=sampling, seed=2)
+    settings = {"sampling": sampling, "epochs": 2}
+    first, again, other = train(**settings), train(**settings), train(**settings, seed=2)
     assert weights_hash(first.weights) == weights_hash(again.weights)
     assert [replace(e, seconds=0) for e in first.curve] == [replace(e, seconds=0) for e in again.curve]
     assert weights_hash(first.weights) != weights_hash(other.weights)
@@ -60,31 +62,51 @@ def test_killed_fit_goes_on_to_the_same_bits_in_another_process(sampling, kills,
     assert path.stat().st_mtime_ns == finished_at
 
 
-def test_resuming_restores_what_matters(tmp_path, monkeypatch):
-    """With the moments forgotten, the same interruption ends in other bits: the checkpoint is what makes them equal."""
+class Interrupt(Silent):
+    """Ctrl-C when that many steps are done."""
+
+    def __init__(self, steps):
+        self.left = steps
+
+    def advance(self, steps=1, note=""):
+        self.left -= steps
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def saves_at_every_step(monkeypatch):
     monkeypatch.setattr(checkpoints, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr(checkpoints, "SHARE_OF_TIME", 1e9)
 
-    def interrupted(path, forget):
-        class Interrupt(Silent):
-            left = 40
 
-            def advance(self, steps=1, note=""):
-                self.left -= steps
-                if self.left == 0:
-                    raise KeyboardInterrupt
+def interrupted(path, *, at, forget=(), **settings):
+    """Hash of the weights of a fit that was interrupted and made again, with some kinds of tensors forgotten."""
+    with pytest.raises(KeyboardInterrupt):
+        train(checkpoint=path, progress=Interrupt(at), **settings)
+    owner = checkpoints.Checkpoint(path, checkpoint_identity(path))
+    tensors, facts = owner.load()
+    owner.save({kind: part for kind, part in tensors.items() if kind not in forget}, facts)
+    return weights_hash(train(checkpoint=path, **settings).weights)
 
-        with pytest.raises(KeyboardInterrupt):
-            train(checkpoint=path, progress=Interrupt())
-        if forget:
-            owner = checkpoints.Checkpoint(path, checkpoint_identity(path))
-            tensors, facts = owner.load()
-            owner.save({**tensors, "optimiser": {}}, facts)
-        return weights_hash(train(checkpoint=path).weights)
 
-    unbroken = weights_hash(train().weights)
-    assert interrupted(tmp_path / "kept", forget=False) == unbroken
-    assert interrupted(tmp_path / "forgotten", forget=True) != unbroken
+@pytest.mark.usefixtures("saves_at_every_step")
+@pytest.mark.parametrize(("sampling", "at"), [("windows", 40), ("streams", 8)])
+def test_resuming_restores_what_matters(sampling, at, tmp_path):
+    """With a part forgotten the same interruption ends in other bits: the checkpoint is what makes them equal."""
+    unbroken = weights_hash(train(sampling=sampling).weights)
+    assert interrupted(tmp_path / "kept", at=at, sampling=sampling) == unbroken
+    assert interrupted(tmp_path / "moments", at=at, forget=["optimiser"], sampling=sampling) != unbroken
+    if sampling == "streams":
+        assert interrupted(tmp_path / "state", at=at, forget=["carried"], sampling=sampling) != unbroken
+
+
+@pytest.mark.usefixtures("saves_at_every_step")
+@pytest.mark.skipif(not has_bf16("cpu"), reason="this processor has no bf16")
+@pytest.mark.parametrize("kahan", [False, True])
+def test_bf16_fits_resume_to_the_same_bits_too(kahan, tmp_path):
+    settings = {"sampling": "streams", "precision": "bf16", "kahan": kahan, "schedule": "cosine"}
+    assert interrupted(tmp_path / "fit", at=8, **settings) == weights_hash(train(**settings).weights)
 
 
 def checkpoint_identity(path):
@@ -168,7 +190,7 @@ def test_dropout_masks_come_from_the_seed_and_off_changes_the_fit(sampling):
 def test_torch_is_left_as_it_was():
     torch.manual_seed(7)
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.get_rng_state()
-    train(threads=2, epochs=1)
+    train(threads=2, epochs=1, sampling="streams")
     assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before[:2]
     assert torch.equal(torch.get_rng_state(), before[2])
 
@@ -196,6 +218,13 @@ def test_label_beyond_float32_stops_with_its_row():
             Recurrent(), cut(data, 0, 240), cut(data, 250, 320), head=head, scale=head.fit_scale(data.y[:90]),
             recipe=recipe(), seed=1,
         )  # fmt: skip
+
+
+def test_validation_rows_are_checked_too():
+    data = dataset()
+    data.x[300, 1] = np.nan
+    with pytest.raises(TrainingError, match=r"validation after epoch 1, batch \d+.*column b was nan at row 300"):
+        train(data, sampling="windows")
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
