@@ -9,20 +9,68 @@ from candlewick.testing.network_contracts import NETWORK_CONTRACTS
 
 @pytest.mark.parametrize("name", MODELS.names())
 def test_keeps_every_contract(name):
-    outcomes = check_model(MODELS.member(name))
-    broken = [f"{outcome.contract}: {outcome.message}" for outcome in outcomes if not outcome.passed]
+    results = check_model(MODELS.member(name))
+    broken = [f"{result.name}: {result.message}" for result in results if not result.passed]
     assert not broken, "\n".join(broken)
 
 
 def test_networks_are_tried_by_both_sets_of_contracts():
     tried = [
-        outcome.contract.partition("[")[0]
-        for outcome in check_model(MODELS.build({"name": "lstm", "layers": 1, "hidden": 8}))
+        result.name.partition("[")[0]
+        for result in check_model(MODELS.build({"name": "lstm", "layers": 1, "hidden": 8}))
     ]
     assert tried == [contract.__name__ for contract in (*MODEL_CONTRACTS, *NETWORK_CONTRACTS)]
 
 
 def test_estimators_are_tried_with_every_head_they_take():
-    heads = {outcome.contract.partition("[")[2] for outcome in check_model(MODELS.member("linear"))}
+    heads = {result.name.partition("[")[2] for result in check_model(MODELS.member("linear"))}
     assert heads == {"point]", "variance]", "gaussian]", "quantile]", "classes]"}
-    assert {outcome.contract.partition("[")[2] for outcome in check_model(MODELS.member("har"))} == {"variance]"}
+    assert {result.name.partition("[")[2] for result in check_model(MODELS.member("har"))} == {"variance]"}
+
+
+OWN_NETWORK = '''
+"""A small GRU of a user's own."""
+
+from pydantic import Field
+
+from candlewick.models import LayerCount, Network
+
+
+class Gru(Network):
+    """One GRU layer and a linear head."""
+
+    hidden: int = Field(16, ge=1, description="units")
+
+    def count(self, inputs, head, length):
+        gru = 3 * self.hidden * (inputs + self.hidden)
+        return (LayerCount("gru", gru + 6 * self.hidden, gru),
+                LayerCount("head", (self.hidden + 1) * head.outputs, self.hidden * head.outputs))
+
+    def build(self, inputs, outputs):
+        import torch
+
+        class Module(torch.nn.Module):
+            def __init__(self, hidden):
+                super().__init__()
+                self.gru = torch.nn.GRU(inputs, hidden, batch_first=True, bidirectional=False)
+                self.head = torch.nn.Linear(hidden, outputs)
+
+            def forward(self, x, state=None):
+                out, _ = self.gru(x)
+                return self.head(out), ()
+
+        return Module(self.hidden)
+'''
+
+
+def test_a_users_own_network_is_held_to_the_same_contracts(tmp_path):
+    pytest.importorskip("torch")
+    own = tmp_path / "my_gru.py"
+    own.write_text(OWN_NETWORK)
+    results = check_model(MODELS.member(f"{own}:Gru"))
+    assert len(results) == len(MODEL_CONTRACTS) + len(NETWORK_CONTRACTS)
+    assert [result.message for result in results if not result.passed] == []
+    # The same file with a flip of time in it: the network reads the future.
+    own.write_text(OWN_NETWORK.replace("self.gru(x)", "self.gru(x.flip(1))"))
+    broken = {result.name for result in check_model(MODELS.member(f"{own}:Gru")) if not result.passed}
+    assert "outputs_depend_on_no_later_input" in broken

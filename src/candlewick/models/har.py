@@ -31,7 +31,7 @@ class Har(Estimator):
     Samples must be at least as long as the longest lag, for only the rows of a sample's window are kept apart from
     test rows. An echo may be unknown in an instrument's first rows: a training row with such a window is left out,
     a forecast averages the echoes that are known, and is the training mean where none is. Both are counted in
-    the log.
+    a warning.
 
     Raises:
         ConfigError: the head is not a variance head, or the longest lag exceeds the samples' length.
@@ -68,7 +68,7 @@ class Har(Estimator):
                 "Use more bars, shorter lags, or a label that has an echo."
             )
         if not whole.all():
-            _log.info("har: %d of %d training rows lack echoes and are left out", (~whole).sum(), len(whole))
+            _log.warning("har: %d of %d training rows lack echoes and are left out", (~whole).sum(), len(whole))
         design = self._design(echoes[whole], scale)
         target = np.log(np.maximum(train.y[whole] / scale.scale, SMALLEST_VARIANCE_SHARE))
         coefficients = np.linalg.lstsq(design, target, rcond=None)[0]
@@ -85,7 +85,7 @@ class Har(Estimator):
         short = np.isnan(echoes).any(axis=1)
         unknown = np.isnan(echoes).all(axis=1)
         if short.any():
-            _log.info("har: %d of %d forecasts average fewer echoes than asked", short.sum(), len(short))
+            _log.warning("har: %d of %d forecasts average fewer echoes than asked", short.sum(), len(short))
         raw = np.zeros((len(samples), 1))
         raw[~unknown, 0] = self._design(echoes[~unknown], scale) @ weights["coefficients"] + weights["log_smear"]
         return raw

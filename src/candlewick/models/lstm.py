@@ -7,6 +7,10 @@ By default every odd layer from the third on receives a skip from the odd layer 
 has none but the first with its own view of the raw input, from the second: 2->3, 3->5, 5->7, 7->9. Depth is
 a number: 3 layers have 2->3, 5 layers 2->3 and 3->5.
 
+What norm and skips are for: in fresh weights the first of ten layers receives less than 1e-4 of the gradient of the
+last with neither, a hundred times more by skips alone, and about as much as the last by norm, which
+tests/learning/test_models.py holds. Weights start as torch draws them.
+
 Reference: Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9 (1997); Ba, Kiros and
 Hinton, "Layer normalization" (2016); He et al., "Deep residual learning for image recognition" (2015).
 """

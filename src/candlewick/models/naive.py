@@ -23,7 +23,7 @@ _log = logging.getLogger("candlewick")
 class Naive(Estimator):
     """One rule without parameters to choose.
 
-    `last` forecasts `echo` at t, and the training mean in rows whose echo is not known yet (counted in the log).
+    `last` forecasts `echo` at t, and the training mean in rows whose echo is not known yet (counted in a warning).
 
     Raises:
         ConfigError: the rule has no meaning for the head (`prior` is for classes and for nothing else, `zero` is
@@ -77,7 +77,7 @@ class Naive(Estimator):
         echo = _echo(samples)
         unknown = np.isnan(echo)
         if unknown.any():
-            _log.info("naive: %d of %d rows have no last value yet and take the mean", unknown.sum(), len(echo))
+            _log.warning("naive: %d of %d rows have no last value yet and take the mean", unknown.sum(), len(echo))
         return np.where(unknown, mean[0], echo)
 
 
