@@ -32,16 +32,24 @@ def check_batch(batch: Batch, data: Dataset, *, where: str) -> None:
         )
 
 
+def check_weights(module: torch.nn.Module, *, where: str) -> None:
+    """Refuse weights that an update has made infinite or NaN.
+
+    Raises:
+        TrainingError: names the weights.
+    """
+    broken = _broken(module)
+    if broken:
+        raise TrainingError(f"{where}: {broken} are not finite, the last update was too large. {_CALMER}.")
+
+
 def not_finite(what: str, module: torch.nn.Module, batch: Batch, data: Dataset, *, where: str) -> TrainingError:
     """The error to raise when a loss or gradient is not finite although inputs and labels are."""
     rows = batch.rows[batch.rows >= 0]
     span = f"rows of {iso(data.t[rows].min())} to {iso(data.t[rows].max())}"
-    broken = [name for name, p in module.named_parameters() if not torch.isfinite(p).all()]
+    broken = _broken(module)
     if broken:
-        reason = (
-            f"the weights {', '.join(broken[:3])}{' and others' * (len(broken) > 3)} exploded in an earlier step. "
-            "Lower learning_rate, or set clip"
-        )
+        reason = f"{broken} exploded in an earlier step. {_CALMER}"
     else:
         largest = max(float(p.detach().abs().max()) for p in module.parameters())
         reason = (
@@ -50,6 +58,14 @@ def not_finite(what: str, module: torch.nn.Module, batch: Batch, data: Dataset, 
             "Lower learning_rate, set clip, or scale the features"
         )
     return TrainingError(f"{where} ({span}): the {what} is not finite, because {reason}.")
+
+
+_CALMER = "Lower learning_rate, or set clip"
+
+
+def _broken(module: torch.nn.Module) -> str:
+    names = [name for name, p in module.named_parameters() if not torch.isfinite(p).all()]
+    return f"the weights {', '.join(names[:3])}{' and others' * (len(names) > 3)}" if names else ""
 
 
 def _input_row(batch: Batch, lane: int, time: int) -> int | None:

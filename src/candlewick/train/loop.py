@@ -20,7 +20,7 @@ from candlewick.train.batches import Batch, Feed, step
 from candlewick.train.checkpoint import Checkpoint
 from candlewick.train.curve import Epoch, Tally, best_epoch, losses, stopped
 from candlewick.train.device import choose, reproducible
-from candlewick.train.diagnosis import check_batch, not_finite
+from candlewick.train.diagnosis import check_batch, check_weights, not_finite
 from candlewick.train.losses import loss_for
 from candlewick.train.optimiser import clip_gradients, optimiser
 from candlewick.train.recipe import Recipe
@@ -163,6 +163,7 @@ class _Fitting:
             self.progress.advance(1, self._note(len(batches)))
             if self.checkpoint and self.checkpoint.due:
                 self._save()
+        check_weights(self.module, where=f"after epoch {tally.epoch + 1}")
         validation_loss = self._validate() if len(self.task.validation) else None
         tally.seconds = elapsed_s() - began
         self.curve.append(tally.close(validation_loss))

@@ -235,6 +235,13 @@ def test_exploding_weights_are_named_as_the_reason():
         train(learning_rate=1e38, clip=None, network=Recurrent(dropout=0.0))
 
 
+def test_weights_that_the_last_update_broke_are_not_returned():
+    with pytest.raises(
+        TrainingError, match=r"after epoch 1: the weights .* and others are not finite.*Lower learning_rate"
+    ):
+        train(learning_rate=1e39, batch=1000, epochs=1, validation=False)
+
+
 def test_streams_are_refused_for_a_network_without_state():
     class Stateless(Recurrent):
         streams = False
