@@ -49,7 +49,7 @@ class Experiment(Spec):
     rivals: tuple[SerializeAsAny[Model], ...] = ()
     baselines: tuple[SerializeAsAny[Model], ...] = ()
     head: AnyHead | None = Field(None, description="null: the label's own (point, variance or classes)")
-    train: Recipe
+    train: Recipe = Recipe()
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
     policy: SerializeAsAny[Policy] | None = Field(None, description="null: forecasts are judged, nothing is traded")
     costs: Costs = Costs()

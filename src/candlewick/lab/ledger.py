@@ -91,8 +91,7 @@ def record(data_hash: str, trials: list[Trial], *, folder: Path | None = None) -
 
 def _verified(folder: Path, data_hash: str) -> tuple[LedgerState, str]:
     path, head, trials, fault = _path(folder, data_hash), data_hash, [], ""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_whole_lines(path), start=1):
         try:
             body = json.loads(line)
             chain = body.pop("chain")
@@ -108,6 +107,11 @@ def _verified(folder: Path, data_hash: str) -> tuple[LedgerState, str]:
     if len(trials) < remembered:
         fault = fault or f"the ledger {path} held {remembered} trials and holds {len(trials)}: it was deleted or cut"
     return LedgerState(tuple(trials), fault), head
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """Lines that were written to their end: a writer that was killed leaves a torn one, which never counted."""
+    return path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []
 
 
 def _chain(head: str, body: dict[str, object]) -> str:
@@ -133,9 +137,11 @@ def _remember(folder: Path, data_hash: str, length: int) -> None:
 
 
 def _append(path: Path, text: str) -> None:
+    whole = "".join(f"{line}\n" for line in _whole_lines(path)).encode()
     try:
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(text)
+        with open(path, "ab") as file:
+            file.truncate(len(whole))
+            file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

@@ -19,7 +19,7 @@ from candlewick.lab.experiment import Experiment
 from candlewick.lab.outcome import conclude
 from candlewick.lab.prepare import Prepared, prepare
 from candlewick.lab.runs import Run
-from candlewick.lab.unit import Unit, complete
+from candlewick.lab.unit import Unit, complete, flow
 from candlewick.models._base import Estimator
 
 _LIBRARIES = ("candlewick", "numpy", "numba", "scipy", "scikit-learn", "polars", "arch", "torch")
@@ -53,6 +53,8 @@ def run(
     progress.stage(f"fitting {len(units)} units of {len(experiment.models)} models", len(units))
     for _ in fit_all(experiment, prepared, units, folder / "units", workers or os.cpu_count() or 1, progress):
         progress.advance()
+    progress.stage("looking at gradients", 1)
+    record["gradient_flow"] = flow(experiment, prepared.data, prepared.folds[0])
     progress.stage("judging", 1)
     record |= conclude(experiment, prepared, units, leaks, folder)
     record["seconds"] = record.get("seconds", 0.0) + elapsed_s() - started

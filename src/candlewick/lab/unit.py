@@ -145,6 +145,23 @@ def _train(
     return result.weights, {**kept, "train_seconds": result.seconds, "curve": curve}
 
 
+def flow(experiment: Experiment, data: Dataset, fold: Fold) -> list[dict[str, Any]]:
+    """Gradient norms per layer over the model's first training steps, each mechanism on and off; [] for estimators."""
+    if not isinstance(experiment.model, Network):
+        return []
+    from candlewick.train.numerics import gradient_flow
+
+    scaler = experiment.scaler.fit(data, fold.train)
+    scaled = data.with_x(experiment.scaler.apply(scaler, data))
+    return [
+        asdict(variant)
+        for variant in gradient_flow(
+            experiment.model, Samples(scaled, fold.train.index), head=experiment.answer,
+            scale=experiment.answer.fit_scale(data.y[fold.train.index]), recipe=experiment.train, seed=experiment.seeds[0],
+        )
+    ]  # fmt: skip
+
+
 def _arrays(belief: Belief, index: np.ndarray) -> Weights:
     arrays = {"index": index, "value": belief.value}
     if belief.quantiles is not None:

@@ -1,0 +1,101 @@
+"""Verdicts where the truth is known: nothing may pass on markets without skill, and a planted signal must.
+
+`python benchmarks/claims/null.py` makes 100 seeds of each null and 20 of the planted market, each a whole run with
+its forecast verdict; `--seeds 5 --planted 2` makes fewer. Ends with 1 when a bound is broken.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from _record import record
+from joblib import Parallel, delayed
+
+from candlewick.core.clock import elapsed_s
+
+NULLS = (
+    ("iid", "forward_return"),
+    ("iid", "direction"),
+    ("iid", "forward_volatility"),
+    ("martingale", "forward_return"),
+    ("martingale", "direction"),
+)
+ALLOWED = 5
+PLANTED_NEEDED = 0.95
+
+
+def experiment(market: str, seed: int, bars: int, label: str, train: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "data": {"name": "synthetic", "market": {"name": market}, "bars": bars, "seed": seed},
+        "features": [
+            {"name": "log_return", "length": 1},
+            {"name": "rolling_zscore", "length": 20, "column": "volume"},
+            *([] if market == "planted" else [
+                {"name": "realised_volatility", "length": 20, "unit": "log_volatility"},
+                {"name": "parkinson_volatility", "length": 5, "unit": "log_volatility"},
+            ]),
+        ],
+        "label": {"name": label},
+        "length": 24,
+        "split": {"name": "walk_forward", "n_folds": 3, "test": 0.5},
+        "scaler": {"name": "standard"},
+        "model": {"name": "lstm", "layers": 1, "hidden": 16, "dropout": 0.0},
+        "baselines": ["linear"],
+        "train": {"sampling": "streams", "chunk": 32, "warmup": 16, **train},
+        "seeds": [0],
+    }  # fmt: skip
+
+
+def verdict(plain: dict[str, Any]) -> dict[str, Any]:
+    """The forecast verdict of one whole run; its folder and its ledger are thrown away."""
+    from candlewick.lab.experiment import Experiment
+    from candlewick.lab.run import run
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CANDLEWICK_HOME"] = f"{folder}/home"
+        done = run(Experiment.of(plain), out=f"{folder}/run", workers=1)
+        return dict(done.record["verdicts"]["forecast"])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=100, help="seeds of each null")
+    parser.add_argument("--planted", type=int, default=20, help="seeds of the planted market")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs side by side")
+    chosen = parser.parse_args()
+    started, workers = elapsed_s(), Parallel(n_jobs=chosen.jobs, return_as="generator")
+    figures: dict[str, Any] = {"seeds of each null": chosen.seeds, "seeds of planted": chosen.planted}
+    broken = []
+    small = {"batch": 8, "epochs": 12, "patience": 4}
+    for market, label in NULLS:
+        runs = (delayed(verdict)(experiment(market, seed, 4000, label, small)) for seed in range(chosen.seeds))
+        passed = [found["passed"] for found in _watched(workers(runs), f"{market}, {label}", chosen.seeds)]
+        figures[f"{market}, {label}: verdicts that pass"] = sum(passed)
+        if sum(passed) > ALLOWED:
+            broken.append(f"{market}, {label}")
+    learning = {"batch": 16, "epochs": 40, "patience": 8, "learning_rate": 3e-3}
+    runs = (delayed(verdict)(experiment("planted", seed, 20_000, "forward_return", learning)) for seed in range(chosen.planted))
+    found = list(_watched(workers(runs), "planted", chosen.planted))
+    won = [run["main_passed"] and run["worth"]["below"] for run in found]
+    figures["planted, forward_return: lstm passes"] = sum(run["main_passed"] for run in found)
+    figures["planted, forward_return: lstm passes and beats linear"] = sum(won)
+    if sum(won) < PLANTED_NEEDED * chosen.planted:
+        broken.append("planted")
+    figures["seconds"] = round(elapsed_s() - started, 1)
+    record("null", figures)
+    print("broken: " + "; ".join(broken) if broken else "every bound holds")
+    return 1 if broken else 0
+
+
+def _watched(results: Any, title: str, total: int) -> Any:
+    for done, result in enumerate(results, start=1):
+        print(f"\r{title}: {done} of {total}", end="\n" if done == total else "", flush=True)
+        yield result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

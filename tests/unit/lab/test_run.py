@@ -1,0 +1,177 @@
+"""The whole journey on small data: what a run leaves, that it repeats, and that a kill costs nothing."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from candlewick.core.errors import ConfigError, LeakError
+from candlewick.data.bars import Panel
+from candlewick.data.synthetic import MARKETS
+from candlewick.lab.experiment import Experiment
+from candlewick.lab.prepare import prepare
+from candlewick.lab.run import run
+from candlewick.lab.runs import list_runs, open_run
+from candlewick.lab.unit import load
+
+Make = Callable[..., Experiment]
+RETURNS = {
+    "label": {"name": "forward_return"},
+    "features": [{"name": "log_return"}, {"name": "realised_volatility", "length": 5}],
+    "baselines": ["linear"],
+    "policy": {"name": "threshold"},
+}
+
+
+def same(one: pl.DataFrame, other: pl.DataFrame) -> bool:
+    keys = ["model", "fold", "seed", "symbol", "t"]
+    return one.sort(keys).equals(other.sort(keys))
+
+
+def test_a_run_leaves_forecasts_of_every_test_row_by_every_model_fold_and_seed(make: Make, tmp_path: Path) -> None:
+    experiment = make()
+    done = run(experiment, out=tmp_path / "run", workers=1)
+    prepared = prepare(experiment)
+    forecasts = done.forecasts()
+    assert done.complete
+    for fold in prepared.folds:
+        own = forecasts.filter((pl.col("model") == "lstm") & (pl.col("fold") == fold.id) & (pl.col("seed") == 1))
+        assert own["t"].to_list() == prepared.data.t[fold.test.index].tolist()
+        assert own["truth"].to_list() == prepared.data.y[fold.test.index].tolist()
+        assert (own["known_at"] > own["t"]).all()
+    assert set(forecasts["model"]) == {"lstm", "har", "naive last", "naive mean"}
+    assert forecasts["value"].is_finite().all()
+    assert {row["metric"] for row in done.record["metrics"]} >= {"qlike", "rmse", "mae", "information_coefficient"}
+    assert {row["model"] for row in done.record["trading"]} >= {"lstm", "benchmark"}
+    assert all(check["passed"] for check in done.record["leaks"])
+    assert done.record["verdicts"]["forecast"]["sentences"]
+    assert done.record["verdicts"]["trading"]["sentences"]
+    assert done.report.stat().st_size > 100_000
+
+
+def test_the_same_run_again_gives_the_same_bits_in_one_process_or_two(make: Make, tmp_path: Path) -> None:
+    first = run(make(), out=tmp_path / "a", workers=1)
+    second = run(make(), out=tmp_path / "b", workers=2)
+    assert same(first.forecasts(), second.forecasts())
+    lstm = first.forecasts().filter(pl.col("model") == "lstm")
+    assert not lstm.filter(pl.col("seed") == 0)["value"].equals(lstm.filter(pl.col("seed") == 1)["value"])
+    assert first.record["verdicts"]["forecast"] == second.record["verdicts"]["forecast"]
+
+
+def test_a_run_killed_at_any_moment_and_resumed_ends_in_the_bits_of_an_unbroken_one(make: Make, tmp_path: Path) -> None:
+    experiment = make(train={"sampling": "streams", "epochs": 40, "patience": None, "batch": 4, "chunk": 32, "warmup": 32})
+    whole = run(experiment, out=tmp_path / "whole", workers=1)
+    config = tmp_path / "experiment.json"
+    config.write_text(json.dumps(experiment.to_dict()))
+    program = (
+        "import json, sys; from candlewick.lab.experiment import Experiment; from candlewick.lab.run import run\n"
+        "place, config = sys.argv[1:]; e = Experiment.of(json.load(open(config)))\n"
+        "run(e, out=place, workers=1)\n"
+    )
+    folder = tmp_path / "killed"
+    child = subprocess.Popen([sys.executable, "-c", program, str(folder), str(config)])
+    while not list(folder.glob("units/*f1-s0/checkpoint*")):  # the second fold is being trained
+        assert child.poll() is None
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert not open_run(folder).complete
+    resumed = run(experiment, resume=folder, workers=1)
+    assert same(whole.forecasts(), resumed.forecasts())
+    for unit in (whole.folder / "units").iterdir():
+        one, other = load(unit / "fitted.safetensors"), load(folder / "units" / unit.name / "fitted.safetensors")
+        assert all(np.array_equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+def test_a_finished_or_foreign_folder_is_not_written_over(make: Make, tmp_path: Path) -> None:
+    plain = make(model="linear")
+    run(plain, out=tmp_path / "run", workers=1)
+    with pytest.raises(ConfigError, match="Resume it"):
+        run(plain, out=tmp_path / "run", workers=1)
+    with pytest.raises(ConfigError, match="another experiment or other data"):
+        run(make(model="linear", length=30), resume=tmp_path / "run", workers=1)
+    with pytest.raises(ConfigError, match="no run to resume"):
+        run(make(), resume=tmp_path / "nothing", workers=1)
+
+
+def test_a_member_in_a_users_file_runs_in_worker_processes(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        '"""Range of a bar."""\n'
+        "import numpy as np\n"
+        "from candlewick.core.compiled import compiled\n"
+        "from candlewick.features._base import STEP, Feature\n"
+        "class Range(Feature):\n"
+        '    """(high - low) / high."""\n'
+        '    columns = ("high", "low")\n'
+        "    @staticmethod\n"
+        "    @compiled(STEP)\n"
+        "    def step(params, t, row, state, out):\n"
+        "        out[0] = (row[0] - row[1]) / row[0]\n"
+        '    outputs = property(lambda self: ("range",))\n'
+        "    warmup = property(lambda self: 1)\n"
+        "    state_size = property(lambda self: 0)\n"
+        "    def params(self): return np.empty(0)\n"
+    )
+    experiment = make(features=[f"{tmp_path / 'mine.py'}:Range"])
+    assert run(experiment, out=tmp_path / "run", workers=2).complete
+
+
+def test_a_panel_is_cut_at_the_same_times_for_all_and_traded_as_one_portfolio(make: Make, tmp_path: Path) -> None:
+    market = MARKETS.build("clustered")
+    panel = Panel((market.bars(900, 1, "AAA"), market.bars(700, 2, "BBB")))
+    done = run(make(**RETURNS), given=panel, out=tmp_path / "run", workers=1)
+    forecasts = done.forecasts()
+    assert set(forecasts["symbol"]) == {"AAA", "BBB"}
+    spans = forecasts.group_by("fold").agg(pl.col("t").min().alias("first"), pl.col("t").max().alias("last")).sort("fold")
+    assert spans["last"][0] < spans["first"][1]
+    tracks = done.tracks().filter((pl.col("model") == "lstm") & (pl.col("seed") == 0))
+    assert tracks["t"].is_unique().all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "columns"),
+    [
+        ({"label": {"name": "direction"}}, {"p0", "p1"}),
+        ({"head": {"head": "quantile", "levels": [0.1, 0.5, 0.9]}}, {"q0.1", "q0.5", "q0.9"}),
+        ({"head": {"head": "gaussian"}}, {"q0.05", "q0.95"}),
+    ],
+)
+def test_every_head_reaches_the_forecasts_and_the_verdict(
+    make: Make, tmp_path: Path, changes: dict[str, object], columns: set[str]
+) -> None:
+    done = run(make(**{**RETURNS, **changes}), out=tmp_path / "run", workers=1)
+    assert columns <= set(done.forecasts().columns)
+    assert done.record["verdicts"]["forecast"]["models"]
+
+
+def test_combinatorial_folds_are_traded_as_several_paths(make: Make, tmp_path: Path) -> None:
+    windows = {"sampling": "windows", "epochs": 1, "batch": 64}
+    split = {"name": "combinatorial_purged", "groups": 4, "test_groups": 2}
+    done = run(make(split=split, train=windows, seeds=[0]), out=tmp_path / "run", workers=1)
+    paths = done.tracks().filter(pl.col("model") == "lstm")["path"].unique().to_list()
+    assert sorted(paths) == [0, 1, 2]
+
+
+def test_streams_are_refused_where_a_fold_trains_after_its_test(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(LeakError, match="windows"):
+        run(make(split={"name": "purged_kfold"}), out=tmp_path / "run", workers=1)
+
+
+def test_a_trial_is_entered_once_and_runs_are_listed_oldest_first(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain = make(model="linear", seeds=[0])
+    first, again = run(plain, workers=1), run(plain, out="runs/again", workers=1)
+    other = run(make(model="linear", seeds=[0], length=30), out="runs/0", workers=1)
+    counts = [done.record["trials"]["count"] for done in (first, again, other)]
+    assert counts == [2, 2, 4]  # linear and har, the same again, and both with another window
+    assert [found.folder.name for found in list_runs()] == [first.folder.name, "again", "0"]
+    assert open_run(first.folder.name).record["experiment"] == plain.content_id
