@@ -175,6 +175,9 @@ def test_stamps_with_and_without_an_offset_do_not_mix():
     stamps = [*(text + "+00:00" for text in MINUTES[:4]), MINUTES[4]]
     with pytest.raises(DataError, match=r"without an offset, unlike the others, in 1 row \(row 4\)"):
         closes(stamps, stamp="close")
+    assert closes(stamps, stamp="close", zone="UTC", on_error="drop").tolist() == [
+        FIRST + i * 60 * 10**9 for i in range(4)
+    ]
 
 
 def test_offsets_that_change_with_the_season_are_moments_all_the_same():
