@@ -11,7 +11,7 @@ from candlewick.core.clock import iso, now_ns
 from candlewick.core.errors import DataError
 from candlewick.data import rules
 from candlewick.data.bars import Bars, Panel
-from candlewick.data.evidence import evidence_of, gap_share, open_equals_previous_close
+from candlewick.data.evidence import contradiction, evidence_of, gap_share, open_equals_previous_close
 from candlewick.data.finding import Finding
 from candlewick.data.interval import format_duration
 from candlewick.data.loading import load
@@ -95,6 +95,7 @@ def inspect(
     clean = [table for table, _ in sifted if len(table)]
     bars = tuple(Bars.of(table.symbol, table.t, table.values, interval_ns=table.interval_ns) for table in clean)
     findings = understood.findings + [finding for _, found in sifted for finding in found]
+    findings += contradiction(clean, understood.stamp)
     if options.on_error == "drop":
         findings = [finding.as_dropped() if _is_droppable(finding) else finding for finding in findings]
     if not bars and not any(finding.severity == "error" for finding in findings):

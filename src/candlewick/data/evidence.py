@@ -6,6 +6,8 @@ import numpy as np
 
 from candlewick.core.clock import NS_PER_DAY, iso
 from candlewick.data.bars import Bars
+from candlewick.data.closes import Stamp
+from candlewick.data.finding import Finding
 from candlewick.data.interval import UNITS, format_duration
 from candlewick.data.rules import LONG_STEP
 from candlewick.data.table import Table
@@ -33,14 +35,26 @@ def evidence_of(tables: Sequence[Table], bars: Sequence[Bars], now: int) -> tupl
     """Lines for people; decisive ones first, none where there are no bars."""
     if not tables:
         return ()
-    lines = [*_edges(tables), *_last(tables, now), *_opens(bars)]
-    return tuple(lines)
+    line, reading = _edges(tables)
+    edges = [line + (f": as stamps of {reading}s are" if reading else "")] if line else []
+    return (*edges, *_last(tables, now), *_opens(bars))
 
 
-def _edges(tables: Sequence[Table]) -> list[str]:
+def contradiction(tables: Sequence[Table], stamp: Stamp | None) -> list[Finding]:
+    """A warning where the edges of sessions say the opposite of `stamp`."""
+    line, reading = _edges(tables) if tables else ("", None)
+    if stamp is None or reading in (None, stamp):
+        return []
+    late = "bars are called known before they close" if stamp == "close" else "bars are called known too late"
+    message = f"the stamps were taken for {stamp}s, but {line}, as stamps of {reading}s are. If so, {late}."
+    return [Finding("stamp_doubtful", message, (), "warning")]
+
+
+def _edges(tables: Sequence[Table]) -> tuple[str, Stamp | None]:
+    # What the edges of sessions are, and what that speaks for.
     interval = tables[0].interval_ns
     if not 0 < interval < NS_PER_DAY:
-        return []
+        return "", None
     firsts, lasts = [], []
     for table in tables:
         breaks = np.flatnonzero(np.diff(table.stamp) > max(1.5 * interval, UNITS["h"]))
@@ -50,24 +64,24 @@ def _edges(tables: Sequence[Table]) -> list[str]:
     last, ends = _most_common(np.concatenate(lasts) % NS_PER_DAY)
     count = sum(len(part) for part in firsts)
     if count < 3:
-        return []
+        return "", None
     line = (
         f"after breaks of an hour or more the first stamp is mostly {_clock(first)} ({starts} of {count}), "
         f"before them the last is mostly {_clock(last)} ({ends} of {count})"
     )
     # Edges that are not mostly the same show where data is missing, not where sessions begin.
     regular = min(starts, ends) > count / 2
-    return [line + (_reading(first, last, interval) if regular else "")]
+    return line, _reading(first, last, interval) if regular else None
 
 
-def _reading(first: int, last: int, interval: int) -> str:
+def _reading(first: int, last: int, interval: int) -> Stamp | None:
     # Sessions of whole hours show nothing, but a day that begins or ends at midnight does.
     edge = HALF_HOUR if interval < HALF_HOUR else NS_PER_DAY
     if first % edge == 0 and (last + interval) % edge == 0:
-        return ": as stamps of opens are"
+        return "open"
     if (first - interval) % edge == 0 and last % edge == 0:
-        return ": as stamps of closes are"
-    return ""
+        return "close"
+    return None
 
 
 def _most_common(values: np.ndarray) -> tuple[int, int]:

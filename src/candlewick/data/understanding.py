@@ -54,6 +54,7 @@ class Understood:
     tables: tuple[Table, ...] = ()
     mapping: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    stamp: Stamp | None = None
 
 
 def understand_rows(loaded: Loaded, options: Options, done: Understood) -> None:
@@ -181,6 +182,7 @@ def _meaning(loaded: Loaded, layout: Layout, stamps: Stamps, options: Options, d
         raise DataError(f"stamp: {options.stamp} was said, but the column is called {layout.time}. Say what is true.")
     aware = bool(stamps.aware[stamps.readable].all())
     zone = options.zone or stamps.zone or layout.zone or ("UTC" if aware and not stamps.dates else None)
+    done.stamp = None if stamps.dates else stamp
     if stamp is None:
         done.findings.append(Finding("stamp_unknown", _ask(loaded, layout, "stamp")))
     if zone is None:

@@ -187,6 +187,12 @@ def test_session_edges_tell_opens_from_closes(stamp, shift, says):
     stamps = bars.t + shift * 20 * 10**9
     inspection = inspect({"time": stamps, **{name: bars.column(name) for name in bars.columns}})
     assert inspection.evidence[0].endswith(f"as stamps of {says} are")
+    table = {"time": stamps, **{name: bars.column(name) for name in bars.columns}}
+    assert [finding.kind for finding in read(table, stamp=stamp).findings] == ["gaps"]
+    other = "close" if stamp == "open" else "open"
+    doubt, _ = read(table, stamp=other).findings
+    assert (doubt.kind, doubt.severity) == ("stamp_doubtful", "warning")
+    assert ("known before they close" in doubt.message) == (stamp == "open")
 
 
 def test_a_summary_names_bars_length_span_and_repeated_opens(frame):
