@@ -32,10 +32,12 @@ def leads(random: np.random.Generator, n: int, persistence: float, skill: float)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=500)
-    runs = parser.parse_args().runs
+    parser.add_argument("--rows", type=int, nargs="+", default=[300, 1000, 3000])
+    arguments = parser.parse_args()
+    runs = arguments.runs
     figures: dict[str, float] = {}
     for skill in (0.0, 4.0):
-        for n in (300, 1000, 3000):
+        for n in arguments.rows:
             for persistence in (0.0, 0.5, 0.9):
                 random = np.random.default_rng(n)
                 passes = np.zeros(2)

@@ -34,14 +34,14 @@ def test_blocks_are_longer_where_rows_depend_on_one_another(rng):
 
 def test_an_interval_covers_the_truth_as_often_as_it_says_even_with_dependence(rng):
     hits = narrow = 0
-    for run in range(120):
+    for run in range(80):
         rows = persistent(rng, 400, 0.6)[:, 0]
         blocks, rowwise = (interval(mean, rows, seed=run, resamples=300, block=b) for b in (None, 1))
         hits += blocks.low <= 0 <= blocks.high
         narrow += rowwise.low <= 0 <= rowwise.high
-    assert hits >= 0.85 * 120
+    assert hits >= 0.85 * 80
     # What a bootstrap that takes rows for independent would say of the same data.
-    assert narrow < 0.8 * 120
+    assert narrow < 0.8 * 80
 
 
 def test_a_paired_difference_is_known_better_than_its_parts(rng):
@@ -102,7 +102,7 @@ def test_looking_at_more_models_asks_for_more(rng):
 
 @pytest.mark.parametrize("persistence", [0.0, 0.9])
 def test_models_without_skill_pass_in_at_most_one_run_of_a_hundred(rng, persistence):
-    runs = 150
+    runs = 120
     passed = plain = 0
     for run in range(runs):
         ahead = persistent(rng, 300, persistence, k=3)
