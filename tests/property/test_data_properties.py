@@ -22,7 +22,7 @@ from candlewick.data.zones import to_utc, to_wall
 
 MINUTE = UNITS["m"]
 BARS = Martingale(interval="1m").bars(240, seed=0)
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def columns(bars: Bars) -> dict[str, np.ndarray]:
@@ -118,7 +118,8 @@ def test_what_came_after_changes_nothing_that_was_read_before(cut):
 @quick
 def test_a_year_of_regular_bars_has_a_year_of_them(minutes, days):
     t = np.arange(days * 1440 // minutes + 1) * minutes * MINUTE
-    assert abs(bars_per_year(t) * minutes * MINUTE / (365.2425 * NS_PER_DAY) - 1) < 1e-3
+    # Whole weeks or days are at least half of the span, and may hold one bar more or less.
+    assert abs(bars_per_year(t) * minutes * MINUTE / (365.2425 * NS_PER_DAY) - 1) <= 2 / len(t) + 1e-9
 
 
 @given(st.datetimes(datetime(2001, 1, 1), datetime(2024, 1, 1)), st.sampled_from(["America/New_York", "Asia/Tokyo"]))
