@@ -61,7 +61,8 @@ def labels_check(label: Label, panel: Panel, cuts: np.ndarray) -> Check:
     if asked and not moved:
         return Check(
             "labels", False, f"label {label.spec_name()} is already known at t: of {asked} labels that were "
-            "open at a cut none changed with the bars after it. It forecasts the past. Take it from bars after t.", {"asked": asked},
+            "open at a cut none changed with the bars after it. It forecasts the past. Take it from bars after t.",
+            {"asked": asked},
         )  # fmt: skip
     return Check(
         "labels", True, f"known_at is true at {len(cuts)} cuts", {"cuts": len(cuts), "open_labels_moved": moved}
@@ -123,8 +124,8 @@ def _remembers(feature: Feature, bars: Bars, start: int) -> tuple[str | None, fl
     return (
         f"feature {feature.outputs[column]} of {bars.symbol} at {iso(at)} differs by {change:.3g} when history begins "
         f"at {iso(bars.t[start])}, though its warm-up of {feature.warmup} bars is over (allowed: "
-        f"{feature.fade_bound:.3g}). It remembers more than it declares, so live it would differ from history. Let it read its window only, or "
-        "declare the warm-up and fade_bound it needs."
+        f"{feature.fade_bound:.3g}). It remembers more than it declares, so live it would differ from "
+        "history. Let it read its window only, or declare the warm-up and fade_bound it needs."
     ), change
 
 
@@ -174,7 +175,8 @@ def _label_fault(label: Label, bars: Bars, whole: LabelRows, other: LabelRows, c
             return (
                 f"label {label.spec_name()} of {bars.symbol} at {iso(bars.t[row])} (row {row}) is said to be known at "
                 f"{iso(min(whole.known_at[row], other.known_at[row]))}, but its {what} moved from {a[row]:.9g} "
-                f"to {b[row]:.9g} when bars after {iso(cut)} changed. Give the close of the last bar it reads as known_at."
+                f"to {b[row]:.9g} when bars after {iso(cut)} changed. Give the close of the last bar it "
+                "reads as known_at."
             )
     return None
 

@@ -94,6 +94,10 @@ def _other(values: np.ndarray) -> np.ndarray:
 
 def first_difference(a: np.ndarray, b: np.ndarray) -> tuple[int, int] | None:
     """(row, column) of the first value that is not the same number, NaN being the same as NaN; None where all are."""
+    if a.size == 0:
+        return None
+    if a.size == 0:
+        return None
     a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     if same.all():

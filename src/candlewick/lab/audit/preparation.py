@@ -1,6 +1,5 @@
 """What was done to the raw data before there were bars: prepared again from a shorter past, and its stamps doubted."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from candlewick.lab.audit.report import Check
 EDGE_SHARE = 0.8
 ECHO_SHARE, ECHO_LEAD = 0.9, 0.3
 ECHO_LAGS = 64
+FEWEST_EVENTS = 20
 COPIED_SHARE = 0.99
 TWIN_CORRELATION = 0.99
 
@@ -74,8 +74,8 @@ def _not_a_beginning(short: Panel, panel: Panel, cut: int | None) -> str | None:
             return (
                 f"column {bars.columns[column]} of {bars.symbol} at {iso(bars.t[row])} (bar {row}) is "
                 f"{bars.values[row, column]:.9g} when raw rows end at "
-                f"{iso(cut if cut is not None else bars.t[-1])}, and {whole.values[row, column]:.9g} later. {mend}: no back-fill, no whole-series filter or "
-                "scale, no later adjustment, no bar before it is whole."
+                f"{iso(cut if cut is not None else bars.t[-1])}, and {whole.values[row, column]:.9g} later. "
+                f"{mend}: no back-fill, no whole-series filter or scale, no later adjustment, no bar that is not whole."
             )
     return _missing(short, panel, cut, mend) if cut is not None else None
 
@@ -165,26 +165,24 @@ def _states_the_future(bars: Bars, name: str) -> str | None:
     column = bars.column(name)
     events = np.flatnonzero(np.diff(column, prepend=np.nan) != 0)
     events = events[(events >= ECHO_LAGS) & (events < len(bars) - ECHO_LAGS)]
-    if len(events) < 20:
+    if len(events) < FEWEST_EVENTS:
         return None
-    told = column[events]
-    best = (0.0, 0, "")
-    past = 0.0
-    for price, values in _said_of(bars):
-        for lag in range(1, ECHO_LAGS + 1):
-            best = max(best, (float(np.mean(values[events + lag] == told)), lag, price))
-            past = max(past, float(np.mean(values[events - lag + 1] == told)))
-    share, lag, price = best
-    if share >= ECHO_SHARE and share - past >= ECHO_LEAD:
-        return _tells(bars, name, events, lag, f"is the {price} of {lag} bars later in {share:.0%} of its changes")
+    for price in (price for price in _PRICES if price in bars.columns):
+        around = np.lib.stride_tricks.sliding_window_view(bars.column(price), 2 * ECHO_LAGS)[events - ECHO_LAGS + 1]
+        said = around == column[events, None]
+        past, later = said[:, :ECHO_LAGS], said[:, ECHO_LAGS:]
+        # At one lag for columns that were shifted, at any lag for those that are known at uneven times.
+        for a, b in (
+            (later.mean(axis=0).max(), past.mean(axis=0).max()),
+            (later.any(axis=1).mean(), past.any(axis=1).mean()),
+        ):
+            if a >= ECHO_SHARE and a - b >= ECHO_LEAD:
+                lag = 1 + int(np.argmax(later.mean(axis=0)))
+                return _tells(
+                    bars, name, events, lag, f"is the {price} of up to {lag} bars later in {a:.0%} of its changes"
+                )
     twin = _twin_of_returns(bars, column, events)
     return _tells(bars, name, events, *twin) if twin else None
-
-
-def _said_of(bars: Bars) -> Iterator[tuple[str, np.ndarray]]:
-    for price in _PRICES:
-        if price in bars.columns:
-            yield price, bars.column(price)
 
 
 def _twin_of_returns(bars: Bars, column: np.ndarray, events: np.ndarray) -> tuple[int, str] | None:

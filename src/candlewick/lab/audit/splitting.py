@@ -102,8 +102,8 @@ def duplicates_check(panel: Panel, data: Dataset, folds: Sequence[Fold]) -> Chec
             return Check(
                 "duplicates", False, f"fold {fold.id}: the bars up to test row {row} "
                 f"({data.symbols[data.symbol[row]]}, {iso(data.t[row])}) are those up to training row {twin} "
-                f"({data.symbols[data.symbol[twin]]}, {iso(data.t[twin])}), bit for bit, and {len(copies)} test rows have "
-                "such a twin. Keep one copy of each event.", {"copies": len(copies)},
+                f"({data.symbols[data.symbol[twin]]}, {iso(data.t[twin])}), bit for bit, and {len(copies)} test rows "
+                "have such a twin. Keep one copy of each event.", {"copies": len(copies)},
             )  # fmt: skip
     return Check("duplicates", True, "no stretch of bars stands in training and again in the test", {"copies": 0})
 
