@@ -78,7 +78,10 @@ def main() -> int:
         if sum(passed) > ALLOWED:
             broken.append(f"{market}, {label}")
     learning = {"batch": 16, "epochs": 40, "patience": 8, "learning_rate": 3e-3}
-    runs = (delayed(verdict)(experiment("planted", seed, 20_000, "forward_return", learning)) for seed in range(chosen.planted))
+    runs = (
+        delayed(verdict)(experiment("planted", seed, 20_000, "forward_return", learning))
+        for seed in range(chosen.planted)
+    )
     found = list(_watched(workers(runs), "planted", chosen.planted))
     won = [run["main_passed"] and run["worth"]["below"] for run in found]
     figures["planted, forward_return: lstm passes"] = sum(run["main_passed"] for run in found)

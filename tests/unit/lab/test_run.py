@@ -66,7 +66,9 @@ def test_the_same_run_again_gives_the_same_bits_in_one_process_or_two(make: Make
 
 
 def test_a_run_killed_at_any_moment_and_resumed_ends_in_the_bits_of_an_unbroken_one(make: Make, tmp_path: Path) -> None:
-    experiment = make(train={"sampling": "streams", "epochs": 40, "patience": None, "batch": 4, "chunk": 32, "warmup": 32})
+    experiment = make(
+        train={"sampling": "streams", "epochs": 40, "patience": None, "batch": 4, "chunk": 32, "warmup": 32}
+    )
     whole = run(experiment, out=tmp_path / "whole", workers=1)
     config = tmp_path / "experiment.json"
     config.write_text(json.dumps(experiment.to_dict()))
@@ -129,7 +131,9 @@ def test_a_panel_is_cut_at_the_same_times_for_all_and_traded_as_one_portfolio(ma
     done = run(make(**RETURNS), given=panel, out=tmp_path / "run", workers=1)
     forecasts = done.forecasts()
     assert set(forecasts["symbol"]) == {"AAA", "BBB"}
-    spans = forecasts.group_by("fold").agg(pl.col("t").min().alias("first"), pl.col("t").max().alias("last")).sort("fold")
+    spans = (
+        forecasts.group_by("fold").agg(pl.col("t").min().alias("first"), pl.col("t").max().alias("last")).sort("fold")
+    )
     assert spans["last"][0] < spans["first"][1]
     tracks = done.tracks().filter((pl.col("model") == "lstm") & (pl.col("seed") == 0))
     assert tracks["t"].is_unique().all()

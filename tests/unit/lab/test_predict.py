@@ -1,0 +1,46 @@
+"""A finished run on bars: the forecasts of its own test rows come out again, and what cannot be used is named."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from candlewick.core.errors import ConfigError, DataError
+from candlewick.data.bars import Panel
+from candlewick.lab.experiment import Experiment
+from candlewick.lab.predict import predict
+from candlewick.lab.run import run
+
+Make = Callable[..., Experiment]
+WINDOWS = {"sampling": "windows", "epochs": 2, "batch": 64}
+
+
+def test_the_last_folds_forecasts_come_out_again_bit_for_bit(make: Make, tmp_path: Path) -> None:
+    experiment = make(train=WINDOWS, seeds=[0])
+    done = run(experiment, out=tmp_path / "run", workers=1)
+    stored = done.forecasts().filter((pl.col("model") == "lstm") & (pl.col("fold") == 1)).select("t", "value")
+    again = predict(done, experiment.data.read().panel)
+    both = stored.join(again, on="t", suffix="_again")
+    assert len(both) == len(stored)
+    assert np.array_equal(both["value"], both["value_again"])
+
+
+def test_a_bar_after_the_last_label_is_forecast_too(make: Make, tmp_path: Path) -> None:
+    experiment = make(model="linear", seeds=[0])
+    done = run(experiment, out=tmp_path / "run", workers=1)
+    bars = experiment.data.read().panel.bars[0]
+    assert predict(done.folder, bars)["t"][-1] == bars.t[-1] > done.forecasts()["t"].max()
+
+
+def test_what_is_missing_is_named(make: Make, tmp_path: Path) -> None:
+    experiment = make(model="linear", seeds=[0])
+    done = run(experiment, out=tmp_path / "run", workers=1)
+    bars = experiment.data.read().panel.bars[0]
+    with pytest.raises(ConfigError, match="It has: linear, har"):
+        predict(done, bars, model="lstm")
+    with pytest.raises(DataError, match="too few bars"):
+        predict(done, bars[:10])
+    with pytest.raises(DataError, match="OTHER"):
+        predict(done, Panel((type(bars)("OTHER", bars.t, bars.values, bars.columns, bars.interval_ns),)))
