@@ -14,12 +14,13 @@ from candlewick.core.progress import Progress, Silent
 from candlewick.evaluate.difference import forecast_difference, track_difference
 from candlewick.evaluate.metrics import DEFAULT_LOSS, METRICS
 from candlewick.evaluate.metrics._base import ForecastMetric, TradingMetric
+from candlewick.evaluate.report import comparison_page
 from candlewick.evaluate.statistics.bootstrap import Interval
 from candlewick.evaluate.statistics.diebold_mariano import diebold_mariano
 from candlewick.evaluate.statistics.model_confidence_set import model_confidence_set
 from candlewick.evaluate.statistics.spa import superiority
 from candlewick.evaluate.track import Track
-from candlewick.evaluate.verdict._words import listed, plain, spoken
+from candlewick.evaluate.verdict.words import listed, plain, spoken
 from candlewick.lab.contestant import Contestant, contestants
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.run import run
@@ -115,7 +116,7 @@ def compare(
     One source with `models` (names such as `lstm3`): that experiment with those models. One source alone: its model
     and rivals, or all models of the run where it has no rivals. Several: the model of each. A source is an
     experiment, its name or file, or a finished run; experiments are run first. With `out` the comparison is written
-    to `out/comparison.json`.
+    to `out/comparison.json` and, with the report of the run where there is only one, to `out/report.html`.
 
     Raises:
         ConfigError: fewer than two models, or sources that differ in what must be the same.
@@ -147,7 +148,10 @@ def compare(
         runs=tuple(str(done.folder) for done in runs),
     )
     if out is not None:
-        files.write_json(Path(out) / "comparison.json", comparison.to_dict())
+        found = comparison.to_dict()
+        report = runs[0].page(found) if len(runs) == 1 else comparison_page(found)
+        files.write_json(Path(out) / "comparison.json", found)
+        files.write_bytes(Path(out) / "report.html", report.encode())
     return comparison
 
 

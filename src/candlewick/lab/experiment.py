@@ -72,8 +72,8 @@ class Experiment(Spec):
             _check_head(self.head, self.label)
         if self.policy is not None and self.label.kind not in self.policy.kinds:
             raise ConfigError(
-                f"policy {self.policy.spec_name()} trades forecasts of kind {' or '.join(self.policy.kinds)}, the label "
-                f"{self.label.spec_name()} is of kind {self.label.kind}. Choose another policy, or policy: null."
+                f"policy {self.policy.spec_name()} trades forecasts of kind {' or '.join(self.policy.kinds)}, "
+                f"the label {self.label.spec_name()} is of kind {self.label.kind}. Choose another policy, or policy: null."
             )
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds must differ, was {list(self.seeds)}. Name each once.")

@@ -11,6 +11,7 @@ from candlewick.core import files
 from candlewick.core.spec import content_id
 from candlewick.evaluate.metrics import DEFAULT_LOSS, METRICS
 from candlewick.evaluate.metrics._base import ForecastMetric, TradingMetric
+from candlewick.evaluate.statistics.overfitting import overfitting
 from candlewick.evaluate.verdict import Trials, judge_forecast, judge_trading
 from candlewick.lab import gather, ledger, trade
 from candlewick.lab.audit import Check
@@ -58,6 +59,7 @@ def conclude(
         )  # fmt: skip
         record["verdicts"]["trading"] = judged.to_dict()
         record["trading"] = trading_rows(traded, forecasts, data, _trading_metrics(), seed=SEED)
+        record["overfitting"] = _overfitting(experiment, traded)
         record["bars_per_year"] = traded.benchmark.bars_per_year
         record["fill"] = {"price": traded.fill, "repeated_opens": traded.repeated_opens}
     record["trials"] = asdict(trials)
@@ -108,6 +110,15 @@ def _ledger(
     state = ledger.record(prepared.panel.content_hash, trials)
     variance = state.sharpe_variance
     return Trials(len(state.trials), 0.0 if np.isnan(variance) else variance, intact=not state.fault)
+
+
+def _overfitting(experiment: Experiment, traded: trade.Traded) -> dict[str, Any] | None:
+    """How far choosing among the run's models by their back-tests can be trusted; None for one model or few bars."""
+    returns = np.column_stack([traded.combined(name).returns for name in experiment.models])
+    blocks = 16
+    if returns.shape[1] < 2 or len(returns) < 2 * blocks:
+        return None
+    return asdict(overfitting(returns, blocks=blocks))
 
 
 def _write_parquet(frame: Any, path: Path) -> None:

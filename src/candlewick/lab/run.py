@@ -58,6 +58,10 @@ def run(
     progress.stage("judging", 1)
     record |= conclude(experiment, prepared, units, leaks, folder)
     record["seconds"] = record.get("seconds", 0.0) + elapsed_s() - started
+    files.write_json(folder / "run.json", record)
+    done = Run(folder)
+    files.write_bytes(done.report, done.page().encode())
+    # Last, so that a run is complete only where its report is.
     files.write_json(folder / "run.json", {**record, "status": "complete"})
     progress.advance()
     return Run(folder)

@@ -1,5 +1,6 @@
 """Run folders: what a run leaves behind, opened again and listed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +51,16 @@ class Run:
     def report(self) -> Path:
         """The self-contained HTML report."""
         return self.folder / "report.html"
+
+    def page(self, comparison: Mapping[str, Any] | None = None) -> str:
+        """The report's HTML, with a comparison of the run's models in it where there is one."""
+        from candlewick.evaluate.report import page
+
+        tracks = self.tracks() if self.experiment.policy is not None else None
+        return page(
+            self.record, self.experiment.to_dict(), self.forecasts(), tracks,
+            classes=self.experiment.label.classes, comparison=comparison,
+        )  # fmt: skip
 
     def forecasts(self) -> "pl.DataFrame":
         """Out-of-sample forecasts: model, fold, seed, symbol, t, value, truth, known_at, quantiles or probabilities."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from candlewick.evaluate import spread
 from candlewick.evaluate.metrics._base import ForecastMetric, TradingMetric
-from candlewick.evaluate.verdict._words import plain
+from candlewick.evaluate.verdict.words import plain
 from candlewick.lab.gather import Forecasts, UnitForecast
 from candlewick.lab.trade import Traded
 from candlewick.samples.dataset import Dataset

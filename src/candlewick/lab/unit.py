@@ -152,14 +152,11 @@ def flow(experiment: Experiment, data: Dataset, fold: Fold) -> list[dict[str, An
     from candlewick.train.numerics import gradient_flow
 
     scaler = experiment.scaler.fit(data, fold.train)
-    scaled = data.with_x(experiment.scaler.apply(scaler, data))
-    return [
-        asdict(variant)
-        for variant in gradient_flow(
-            experiment.model, Samples(scaled, fold.train.index), head=experiment.answer,
-            scale=experiment.answer.fit_scale(data.y[fold.train.index]), recipe=experiment.train, seed=experiment.seeds[0],
-        )
-    ]  # fmt: skip
+    train = Samples(data.with_x(experiment.scaler.apply(scaler, data)), fold.train.index)
+    head, seed = experiment.answer, experiment.seeds[0]
+    scale = head.fit_scale(train.y)
+    flows = gradient_flow(experiment.model, train, head=head, scale=scale, recipe=experiment.train, seed=seed)
+    return [asdict(variant) for variant in flows]
 
 
 def _arrays(belief: Belief, index: np.ndarray) -> Weights:

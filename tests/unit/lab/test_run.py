@@ -53,6 +53,7 @@ def test_a_run_leaves_forecasts_of_every_test_row_by_every_model_fold_and_seed(m
     assert all(check["passed"] for check in done.record["leaks"])
     assert done.record["verdicts"]["forecast"]["sentences"]
     assert done.record["verdicts"]["trading"]["sentences"]
+    assert 0 <= done.record["overfitting"]["probability"] <= 1
     assert done.report.stat().st_size > 100_000
 
 

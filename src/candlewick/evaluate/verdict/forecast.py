@@ -10,7 +10,7 @@ from candlewick.core.errors import ConfigError, DataError
 from candlewick.core.random import seed_for
 from candlewick.evaluate.statistics.bootstrap import MINIMUM_ROWS, Interval, checked_rows, interval, mean
 from candlewick.evaluate.statistics.spa import superiority
-from candlewick.evaluate.verdict._words import listed, plain, spoken
+from candlewick.evaluate.verdict.words import listed, plain, spoken
 
 LEVEL = 0.01
 """A run without skill passes with at most this chance."""

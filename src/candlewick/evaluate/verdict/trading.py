@@ -10,7 +10,7 @@ from candlewick.core.random import seed_for
 from candlewick.evaluate.statistics.bootstrap import MINIMUM_ROWS, Interval, block_length, interval
 from candlewick.evaluate.statistics.deflated_sharpe import deflated_sharpe
 from candlewick.evaluate.track import Track
-from candlewick.evaluate.verdict._words import plain, spoken
+from candlewick.evaluate.verdict.words import plain, spoken
 
 Outcome = Literal["ahead", "behind", "undecided"]
 

@@ -35,7 +35,7 @@ def estimate(
     if bench is not None and wanted & {"fit", "forecasts", "truncate", "shuffle", "delay"}:
         for label, model in experiment.models.items():
             number = _fits(bench, label, model, wanted)
-            seconds += number * _fit_seconds(bench, model)
+            seconds += number * _fit_seconds(bench, label, model)
             parts.append(f"{number} fits of {label}{'' if isinstance(model, Estimator) else _epochs()}")
     return Cost(seconds, tuple(parts) or (f"{len(wanted & set(KINDS))} checks",))
 
@@ -52,17 +52,18 @@ def _epochs() -> str:
     return f" ({NETWORK_EPOCHS} to {statistical.NETWORK_EPOCHS} epochs)"
 
 
-def _fit_seconds(bench: Bench, model: Model) -> float:
-    """A fit on some of the fold's rows, scaled to all of them and to the epochs of a check."""
+def _fit_seconds(bench: Bench, label: str, model: Model) -> float:
+    """For an estimator its fit on the last fold, which the checks use again; for a network one epoch on some rows,
+    scaled to all of them and to the epochs of a check."""
     fold = bench.folds[-1]
-    rows = len(fold.train)
-    step = max(1, rows // TRIED_ROWS)  # over all instruments: each needs rows of its own
-    tried = Fold(fold.id, TrainRows(fold.train.index[::step]), ValidationRows(fold.validation.index[::step]), fold.test)
+    step = max(1, len(fold.train) // TRIED_ROWS)  # over all instruments: each needs rows of its own
+    some = Fold(fold.id, TrainRows(fold.train.index[::step]), ValidationRows(fold.validation.index[::step]), fold.test)
     once = bench.experiment.model_copy(update={"train": bench.experiment.train.model_copy(update={"epochs": 1})})
+    tried = [_timed(lambda: unit.fit(once, bench.data, some, model, bench.seed)) for _ in range(2)]
+    if isinstance(model, Estimator):
+        return _timed(lambda: bench.fitted(label, model, fold))
     # The first fit of a process also loads libraries.
-    seconds = min(_timed(lambda: unit.fit(once, bench.data, tried, model, bench.seed)) for _ in range(2))
-    epochs = 1.0 if isinstance(model, Estimator) else float(np.mean([NETWORK_EPOCHS, statistical.NETWORK_EPOCHS]))
-    return seconds * epochs * max(1.0, rows / len(tried.train))
+    return min(tried) * float(np.mean([NETWORK_EPOCHS, statistical.NETWORK_EPOCHS])) * step
 
 
 def _timed(work: Any) -> float:

@@ -1,17 +1,15 @@
 """Fits and forecasts: what was not trained on may be anything, and no fitted array and no earlier forecast moves."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from candlewick.core.clock import iso
 from candlewick.data.bars import Panel
-from candlewick.features._set import FeatureSet
 from candlewick.lab import unit
-from candlewick.lab.audit.causality import memory_fault
 from candlewick.lab.audit.futures import cuts_of, first_difference, with_other_rows
-from candlewick.lab.audit.report import Check, Figure
+from candlewick.lab.audit.report import Check
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.unit import Fitted
 from candlewick.models._base import Estimator, Model
@@ -22,9 +20,6 @@ from candlewick.samples.roles import Fold
 NETWORK_EPOCHS = 2
 ESTIMATOR_TOLERANCE, NETWORK_TOLERANCE = 1e-9, 1e-4
 """In units of the label's scale, where the number of rows differs: matrix products then add in another order."""
-
-FADED_SHARE = 0.1
-"""Largest change of forecasts, in standard deviations of them, that a later anchor may make where memory fades."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,10 +141,10 @@ def forecasts_check(bench: Bench, cuts: int, rng: np.random.Generator) -> Check:
         folds = bench.folds_of(model)
         for number, fold in enumerate(folds):
             fitted = bench.fitted(label, model, fold)
-            whole = _values(_forecast(bench, model, fitted, bench.data, fold.test.index))
+            whole = values(forecast(bench, model, fitted, bench.data, fold.test.index))
             share = cuts // len(folds) + (number < cuts % len(folds))
             for cut in cuts_of(np.unique(bench.data.t[fold.test.index]), share, rng):
-                fault, change = _moved_forecast(bench, label, model, fitted, fold, whole, int(cut))
+                fault, change = _moved(bench, label, model, fitted, fold, whole, int(cut))
                 widest, asked = max(widest, change), asked + 1
                 if fault:
                     return Check("forecasts", False, fault, {"cuts": asked})
@@ -159,7 +154,7 @@ def forecasts_check(bench: Bench, cuts: int, rng: np.random.Generator) -> Check:
     )  # fmt: skip
 
 
-def _moved_forecast(
+def _moved(
     bench: Bench, label: str, model: Model, fitted: Fitted, fold: Fold, whole: np.ndarray, cut: int
 ) -> tuple[str | None, float]:
     data, index = bench.data, fold.test.index
@@ -168,12 +163,12 @@ def _moved_forecast(
         data, x=later, answers=data.known_at > cut, echo=later, classes=len(bench.experiment.label.classes)
     )
     past = np.flatnonzero(data.t[index] <= cut)
-    moved = _values(_forecast(bench, model, fitted, other, index))
+    moved = values(forecast(bench, model, fitted, other, index))
     place = first_difference(whole[past], moved[past])
     if place:
         row = int(index[past[place[0]]])
         return _forecast_message(bench, label, row, f"rows after {iso(cut)} or labels not known then were others"), 0.0
-    alone = _values(_forecast(bench, model, fitted, data, index[past]))
+    alone = values(forecast(bench, model, fitted, data, index[past]))
     change = np.abs(alone - whole[past]).max(axis=1) / _unit(bench, fitted)
     tolerance = ESTIMATOR_TOLERANCE if isinstance(model, Estimator) else NETWORK_TOLERANCE
     if not np.all(change <= tolerance):
@@ -182,11 +177,12 @@ def _moved_forecast(
     return None, float(change.max(initial=0.0))
 
 
-def _forecast(bench: Bench, model: Model, fitted: Fitted, data: Dataset, index: np.ndarray) -> Belief:
+def forecast(bench: Bench, model: Model, fitted: Fitted, data: Dataset, index: np.ndarray) -> Belief:
+    """Beliefs for the rows `index` of `data`."""
     return unit.forecast(bench.experiment, data, model, fitted, index)
 
 
-def _values(belief: Belief) -> np.ndarray:
+def values(belief: Belief) -> np.ndarray:
     """float64 (m, numbers): all that a belief says."""
     parts = [belief.value[:, None], belief.quantiles, belief.probabilities]
     return np.concatenate([part for part in parts if part is not None], axis=1)
@@ -202,79 +198,4 @@ def _forecast_message(bench: Bench, label: str, row: int, when: str) -> str:
         f"the forecast of {label} at {iso(data.t[row])} ({data.symbols[data.symbol[row]]}, row {row}) moved when "
         f"{when}. Its model or scaler reads other rows of the test, or their labels. Let each forecast read its own "
         "window alone."
-    )
-
-
-def truncate_check(bench: Bench, starts: int) -> Check:
-    """Features and forecasts stay when history begins at the anchor: the declared warm-up before them."""
-    features = bench.experiment.feature_set
-    fault, widest = memory_fault(features, bench.panel, starts)
-    if fault:
-        return Check("truncate", False, fault, {"largest_feature_change": widest})
-    figures: dict[str, Figure] = {"largest_feature_change": widest}
-    label = bench.experiment.label
-    echo = FeatureSet.of((label.echo,)) if label.echo is not None else None
-    late, anchor = _late(bench, features, echo)
-    if late is None:
-        return Check("truncate", True, f"features stay; history is shorter than the anchor's {anchor} bars", figures)
-    fold = bench.folds[-1]
-    index = fold.test.index[late.ready[fold.test.index] & _deep_enough(late, fold.test.index, bench)]
-    fades = features.fade_bound > 0 or (echo is not None and echo.fade_bound > 0)
-    for name, model in bench.experiment.models.items():
-        fitted = bench.fitted(name, model, fold)
-        whole, cut = (_values(_forecast(bench, model, fitted, d, index)) for d in (bench.data, late))
-        change = float(np.sqrt(np.mean((whole - cut) ** 2)) / (np.std(whole[:, 0]) or 1.0)) if len(index) else 0.0
-        figures[f"change of {name}"] = change
-        if change > (FADED_SHARE if fades else 0.0):
-            return Check("truncate", False, _truncate_message(name, anchor, change, fades), figures)
-    how = "within what their fading memory allows" if fades else "to the bit"
-    return Check("truncate", True, f"forecasts stay {how} when history begins {anchor} bars before them", figures)
-
-
-def _reach(bench: Bench) -> int:
-    """Bars a forecast may depend on: windows, the features' and the echo's warm-up, and the anchor's own bars."""
-    label = bench.experiment.label
-    warm = FeatureSet.of((label.echo,)).warmup if label.echo is not None else 1
-    features = bench.experiment.feature_set.warmup
-    return bench.data.length + max(features, warm) + bench.experiment.train.warmup
-
-
-def _late(bench: Bench, features: FeatureSet, echo: FeatureSet | None) -> tuple[Dataset | None, int]:
-    """The dataset of a history that begins `_reach` bars before the last test block; rows before are not known."""
-    data, reach = bench.data, _reach(bench)
-    x, echoed, ready = np.full_like(data.x, np.nan), np.full_like(data.echo, np.nan), np.zeros_like(data.ready)
-    end, any_ = 0, False
-    for symbol, bars in enumerate(bench.panel.bars):
-        rows = np.arange(end, end := end + len(bars))
-        test = bench.folds[-1].test.index
-        own = test[data.symbol[test] == symbol]
-        if len(own) == 0:
-            continue
-        begin = max(int(own[0]) - rows[0] - reach, min(len(bars) // 3, len(bars) - reach - 1))
-        if begin <= 0:
-            continue
-        any_ = True
-        late = bars[begin:]
-        x[rows[begin:]] = features.run(late)
-        if echo is not None:
-            echoed[rows[begin:]] = echo.run(late)[:, 0]
-        first = rows[begin] + data.length - 1 + max(features.warmup, echo.warmup if echo else 1) - 1
-        ready[first:end] = data.ready[first:end]
-    return (replace(data, x=x, echo=echoed, ready=ready) if any_ else None), reach
-
-
-def _deep_enough(late: Dataset, index: np.ndarray, bench: Bench) -> np.ndarray:
-    """bool per row: at least the anchor's warm-up of ready rows stands before it."""
-    seen = np.cumsum(late.ready)
-    starts = np.searchsorted(late.symbol, np.arange(len(late.symbols)))
-    before = np.where(starts > 0, seen[starts - 1], 0)
-    return np.asarray(seen[index] - before[late.symbol[index]] > bench.experiment.train.warmup)
-
-
-def _truncate_message(name: str, anchor: int, change: float, fades: bool) -> str:
-    allowed = f"{FADED_SHARE:g} with fading features" if fades else "not one bit"
-    return (
-        f"forecasts of {name} change by {change:.3g} of their spread when history begins {anchor} bars before them "
-        f"(allowed: {allowed}). They depend on bars older than the anchor's warm-up. Raise train.warmup, or let the "
-        "model read its window only."
     )

@@ -9,9 +9,11 @@ from candlewick.core.progress import Progress, Silent
 from candlewick.core.random import stream
 from candlewick.data.bars import Panel
 from candlewick.lab.audit import preparation, splitting, statistical
+from candlewick.lab.audit.anchor import truncate_check
 from candlewick.lab.audit.causality import echo_check, features_check, labels_check, scale_check
+from candlewick.lab.audit.copies import duplicates_check
 from candlewick.lab.audit.cost import estimate
-from candlewick.lab.audit.fitting import Bench, fit_check, forecasts_check, truncate_check
+from candlewick.lab.audit.fitting import Bench, fit_check, forecasts_check
 from candlewick.lab.audit.futures import cuts_of, moments_of
 from candlewick.lab.audit.report import KINDS, AuditReport, Check, guarded
 from candlewick.lab.experiment import Experiment
@@ -115,7 +117,7 @@ def _questions(
         )
     if bench is not None:
         questions["split"] = lambda: splitting.split_check(bench.data, bench.folds)
-        questions["duplicates"] = lambda: splitting.duplicates_check(panel, bench.data, bench.folds)
+        questions["duplicates"] = lambda: duplicates_check(panel, bench.data, bench.folds)
         questions["fit"] = lambda: fit_check(bench)
         questions["forecasts"] = lambda: forecasts_check(bench, cuts, stream(seed, "audit", "forecasts"))
         questions["truncate"] = lambda: truncate_check(bench, TRUNCATED_STARTS)

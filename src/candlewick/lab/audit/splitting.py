@@ -1,17 +1,13 @@
-"""Folds, recomputed without the code that made them: overlapping answers, windows that reach back, copies."""
+"""Folds, recomputed without the code that made them: overlapping answers, windows that reach back."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from candlewick.core.clock import iso
-from candlewick.data.bars import Bars, Panel
 from candlewick.lab.audit.report import Check
 from candlewick.samples.dataset import Dataset
 from candlewick.samples.roles import Fold
-
-COPIED_NUMBERS = 64
-"""So many prices in a row (16 bars of four) that are the same to the bit elsewhere are a copy, not chance."""
 
 
 def split_check(data: Dataset, folds: Sequence[Fold]) -> Check:
@@ -87,43 +83,3 @@ def _looking_back(data: Dataset, rows: np.ndarray, test: np.ndarray) -> int | No
     reached = np.where(before > 0, known[np.maximum(before - 1, 0)], np.iinfo(np.int64).min)
     bad = reached >= data.start[rows]
     return int(rows[np.argmax(bad)]) if bad.any() else None
-
-
-def duplicates_check(panel: Panel, data: Dataset, folds: Sequence[Fold]) -> Check:
-    """No stretch of bars in training stands again, to the bit, in the test: copies of one event are one event."""
-    prints = np.concatenate([_fingerprints(bars) for bars in panel.bars])
-    for fold in folds:
-        learnt = np.concatenate([fold.train.index, fold.validation.index])
-        learnt = learnt[prints[learnt] != 0]
-        copies = fold.test.index[np.isin(prints[fold.test.index], prints[learnt]) & (prints[fold.test.index] != 0)]
-        if len(copies):
-            row = int(copies[0])
-            twin = int(learnt[np.argmax(prints[learnt] == prints[row])])
-            return Check(
-                "duplicates", False, f"fold {fold.id}: the bars up to test row {row} "
-                f"({data.symbols[data.symbol[row]]}, {iso(data.t[row])}) are those up to training row {twin} "
-                f"({data.symbols[data.symbol[twin]]}, {iso(data.t[twin])}), bit for bit, and {len(copies)} test rows "
-                "have such a twin. Keep one copy of each event.", {"copies": len(copies)},
-            )  # fmt: skip
-    return Check("duplicates", True, "no stretch of bars stands in training and again in the test", {"copies": 0})
-
-
-def _fingerprints(bars: Bars) -> np.ndarray:
-    """uint64 (n,): a hash of the newest `COPIED_NUMBERS` prices; 0 where too few of them move to tell."""
-    prices = [k for k, name in enumerate(bars.columns) if name in ("open", "high", "low", "close")]
-    bits = np.ascontiguousarray(bars.values[:, prices or slice(None)]).view(np.uint64)
-    length, n = max(1, COPIED_NUMBERS // bits.shape[1]), len(bars)
-    out = np.zeros(n, dtype=np.uint64)
-    if n < length:
-        return out
-    row = np.zeros(n, dtype=np.uint64)
-    with np.errstate(over="ignore"):
-        for column in bits.T:
-            row = (row ^ column) * np.uint64(0x9E3779B97F4A7C15)
-            row ^= row >> np.uint64(29)
-        for back in range(length):
-            out[length - 1 :] = out[length - 1 :] * np.uint64(0xBF58476D1CE4E5B9) + row[back : n - length + 1 + back]
-    moves = np.concatenate([[0], np.cumsum(row[1:] != row[:-1])])
-    lively = moves[length - 1 :] - moves[: n - length + 1] >= length // 2
-    out[length - 1 :][~lively] = 0
-    return out
