@@ -10,10 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from _record import record
 
 from candlewick.core.clock import elapsed_s
@@ -48,6 +45,9 @@ def main() -> int:
 
 
 def _audited(experiments: tuple[Planted, ...]) -> Iterator[tuple[Planted, AuditReport]]:
+    # A process a core and a thread a process.
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
     # Not forked: torch and numba hold threads that a fork would not take along.
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         yield from zip(experiments, pool.map(_audit, experiments), strict=True)

@@ -65,6 +65,7 @@ PLANTED: tuple[Planted, ...] = (
         "data": own("sources", "RevisedHistory", bars=5000), "features": [own("features", "Column")],
         "label": "forward_volatility"}),
     _source("the same weeks twice", "PastedTwice", "duplicates"),
+    _source("the same weeks twice, with noise", "PastedTwiceWithNoise", "duplicates"),
     _feature("whole-series FFT as a feature", "FourierFiltered"),
     _feature("whole-series wavelet as a feature", "WaveletFiltered"),
     _feature("whole-series z-score as a feature", "ZscoreOfSeries"),

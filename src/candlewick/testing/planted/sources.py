@@ -282,6 +282,17 @@ class PastedTwice(_Prepared):
         return {name: np.concatenate([values, copy[name]]) for name, values in table.items()}
 
 
+class PastedTwiceWithNoise(PastedTwice):
+    """The same weeks again, at twice the price and with a little noise, as augmented copies are."""
+
+    def spoilt(self, table: Table) -> Table:
+        doubled = super().spoilt(table)
+        noise = np.random.Generator(np.random.PCG64(2)).normal(0, 1e-4, self.bars)
+        for name in PRICES:
+            doubled[name][self.bars :] *= 2 * np.exp(noise)
+        return doubled
+
+
 class _Several(Source):
     """Four instruments, one of which ends early, by name; a member chooses among them."""
 
