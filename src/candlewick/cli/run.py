@@ -36,8 +36,12 @@ def run(
             "run needs an experiment, was given none. "
             "Name one (`candlewick experiments` lists them) or resume a run with --resume FOLDER."
         )
-    with show.progress() as progress:
-        done = carry_out(wanted, out=out, resume=resume, workers=workers, progress=progress)
+    try:
+        with show.progress() as progress:
+            done = carry_out(wanted, out=out, resume=resume, workers=workers, progress=progress)
+    except KeyboardInterrupt:
+        show.remark("What was done is kept: `candlewick run --resume FOLDER` goes on; `candlewick runs` lists folders.")
+        raise
     tell(done, show)
 
 

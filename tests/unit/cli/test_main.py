@@ -107,3 +107,22 @@ def test_help_works_where_no_folder_can_be_written(tmp_path: Path) -> None:
     listed = candlewick("features", "--json", env=nowhere)
     assert listed.returncode == 0
     assert json.loads(listed.stdout)
+
+
+def test_a_machine_without_torch_lists_checks_and_says_what_a_network_needs(tmp_path: Path) -> None:
+    experiment = tmp_path / "mine.yaml"
+    experiment.write_text(
+        "data: {name: synthetic, market: iid, bars: 400}\nfeatures: [log_return]\nlength: 8\nscaler: standard\n"
+        "label: forward_return\nsplit: {name: holdout}\nmodel: {name: lstm, hidden: 4}\nseeds: [0]\n"
+    )
+    code = f"""
+import sys
+sys.modules["torch"] = None
+from candlewick.cli.main import call
+codes = [call(line.split()) for line in ("models", "losses", "check-member naive --quiet")]
+codes.append(call(["run", {str(experiment)!r}, "--out", {str(tmp_path / "run")!r}, "--workers", "1", "--quiet"]))
+print(codes)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
+    assert done.stdout.splitlines()[-1] == "[0, 0, 0, 7]"
+    assert "pip install 'candlewick[train]'" in done.stderr
