@@ -18,8 +18,8 @@ def metric_table(rows: Sequence[Mapping[str, Any]], *, title: str, main: str | N
         own = [found.get((metric, model)) for model in models]
         direction = next(row["direction"] for row in own if row)
         cells = [_cell(row, interval=main in (None, model)) for model, row in zip(models, own, strict=True)]
-        lines.append([f"{metric.replace('_', ' ')} {_ARROWS[direction]}", *cells])
-    table((title, *models), lines)
+        lines.append([f"{_ARROWS[direction]} {metric.replace('_', ' ')}", *cells])
+    table(("", *models), lines, title=title)
 
 
 def _cell(row: Mapping[str, Any] | None, *, interval: bool) -> str:

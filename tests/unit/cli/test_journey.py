@@ -108,7 +108,7 @@ def test_models_of_a_run_are_compared_with_intervals(place: Path, capsys: pytest
     assert "difference" in found["sentences"][0]  # type: ignore[index]
     assert call(["compare", f"{place}/run", "--quiet"]) == 0
     text = capsys.readouterr().out
-    assert "qlike ↓" in text
+    assert "↓ qlike" in text
     assert "[" in text
 
 
