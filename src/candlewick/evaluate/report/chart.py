@@ -91,6 +91,16 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
     return {"title": {"text": title}, **more}
 
 
+def log_axis(title: str, *values: Any) -> dict[str, Any]:
+    """A logarithmic axis, marked at 1, 2 and 5 of each power of ten; at the powers alone where `values` span many."""
+    seen = np.concatenate([np.asarray(part, dtype=float) for part in values])
+    seen = seen[seen > 0]
+    low, high = np.floor(np.log10([seen.min(), seen.max()])).astype(int) if len(seen) else (0, 0)
+    digits = (1, 2, 5) if high - low < 3 else (1,)
+    ticks = [digit * 10.0**power for power in range(low, high + 2) for digit in digits]
+    return axis(title, type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
+
+
 def dates(**more: Any) -> dict[str, Any]:
     """An axis of time, UTC."""
     return {"type": "date", **more}

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Literal, TypeAlias
 
 UNDEFINED = "not defined"
 
@@ -14,7 +15,7 @@ class Markup(str):
     __slots__ = ()
 
 
-Content = str | Iterable[str] | None
+Content: TypeAlias = "str | Iterable[Content] | None"
 """What stands inside an element: text, markup, or several of them."""
 
 
@@ -45,24 +46,24 @@ def joined(*content: Content) -> Markup:
     return Markup("".join(parts))
 
 
-def section(anchor: str, title: str, *content: Content) -> Markup:
-    """A section with a heading that can be linked to; empty where there is nothing to say."""
-    body = joined(*content)
-    return element("section", element("h2", title), body, id=anchor) if body else Markup("")
-
-
-def table(head: Sequence[Content], rows: Iterable[Sequence[Content]], *, title: str) -> Markup:
-    """A table that scrolls in a box of its own; the first cell of a row names the row."""
+def table(
+    head: Sequence[Content],
+    rows: Iterable[Sequence[Content]],
+    *,
+    title: str,
+    of: Literal["figures", "words"] = "figures",
+) -> Markup:  # fmt: skip
+    """A table that scrolls in a box of its own; the first cell of a row names the row. Figures are aligned right."""
     top = element("tr", [element("th", cell, scope="col") for cell in head])
     body = [
         element("tr", element("th", row[0], scope="row"), [element("td", cell) for cell in row[1:]]) for row in rows
     ]
-    whole = element("table", element("caption", title), element("thead", top), element("tbody", body))
-    return element("div", whole, class_="scroll", role="region", tabindex="0", aria_label=title)
+    whole = element("table", element("caption", element("span", title)), element("thead", top), element("tbody", body))
+    return element("div", whole, class_=f"scroll {of}", role="region", tabindex="0", aria_label=title)
 
 
-def number(value: float | None, unit: str = "") -> Markup:
-    """A figure to four digits with its unit; the exact value stands in the element's `value`.
+def number(value: float | None, unit: str = "", *, digits: int = 4) -> Markup:
+    """A figure with its unit, rounded to some digits; the exact value stands in the element's `value`.
 
     Shares (units that begin with `share`) are written in percent.
 
@@ -75,14 +76,14 @@ def number(value: float | None, unit: str = "") -> Markup:
         return element("span", UNDEFINED, class_="undefined")
     percent = unit.startswith("share")
     end = Markup("&nbsp;%") if percent else f" {unit}" if unit else ""
-    return element("data", _digits(100 * value, 3) if percent else _digits(value, 4), end, value=repr(value))
+    return element("data", _rounded(100 * value, 3) if percent else _rounded(value, digits), end, value=repr(value))
 
 
-def span(low: float | None, high: float | None, unit: str = "") -> Markup:
+def span(low: float | None, high: float | None, unit: str = "", *, digits: int = 3) -> Markup:
     """An interval as `low to high`; empty where an end is missing."""
     if low is None or high is None:
         return Markup("")
-    return joined(number(low, unit), " to ", number(high, unit))
+    return joined(number(low, unit, digits=digits), " to ", number(high, unit, digits=digits))
 
 
 def words(name: str) -> str:
@@ -91,16 +92,22 @@ def words(name: str) -> str:
     >>> words("maximum_drawdown"), words("qlike"), words("next_close")
     ('maximum drawdown', 'QLIKE', 'next close')
     """
-    return _ACRONYM.sub(lambda found: found[0].upper(), name.replace("_", " "))
+    return _NAMES.sub(lambda found: _WRITTEN.get(found[0], found[0].title()), name.replace("_", " "))
 
 
-_ACRONYM = re.compile(r"\b(?:rmse|mae|qlike|ohlc|rsi|ema)\b")
+_WRITTEN = {name.lower(): name for name in ("RMSE", "MAE", "QLIKE")}
+_NAMES = re.compile(r"\b(?:rmse|mae|qlike|sharpe|sortino|brier)\b")
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def _digits(value: float, digits: int) -> str:
-    if isinstance(value, int) or abs(value) >= 10**digits:
-        text = f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3g}"
+def _rounded(value: float, digits: int) -> str:
+    size = abs(value)
+    if isinstance(value, int) or 10**digits <= size < 1e15:
+        text = f"{value:,.0f}"
+    elif value and not 1e-3 <= size < 1e15:
+        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+        text = f"{mantissa}×10{str(int(exponent)).translate(_RAISED)}"
     else:
-        text = f"{value:#.{digits}g}" if value and abs(value) >= 1e-4 else f"{value:.{digits}g}"
-        text = text.removesuffix(".")
+        # Trailing zeros line a column up.
+        text = f"{value:#.{digits}g}".removesuffix(".") if value else "0"
     return text.replace("-", "−")

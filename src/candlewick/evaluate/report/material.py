@@ -21,7 +21,7 @@ class Material:
     Attributes:
         record: what `run.json` holds.
         experiment: what `experiment.json` holds.
-        forecasts: model, fold, seed, symbol, t, value, truth, known_at, and `q0.05` ... or `p0` ... where there are any.
+        forecasts: model, fold, seed, symbol, t, value, truth, known_at, `q0.05` ... or `p0` ... if there are any.
         tracks: model, seed, path, t, returns, exposure, traded, cost; None where nothing was traded.
         classes: names of the label's classes, in order; empty for other labels.
     """
@@ -68,9 +68,19 @@ class Material:
             return "var(--benchmark)"
         return f"var(--c{self.models.index(model) % _COLOURS})"
 
+    @property
+    def drawn(self) -> list[str]:
+        """Every model in the order of drawing: the main one last, above the others."""
+        return sorted(self.models, key=self.rank, reverse=True)
+
+    def rank(self, model: str) -> int:
+        """Place in legends: the main model, the one beside it, the benchmark, then the others."""
+        first = [self.main, self.rival, BENCHMARK]
+        return first.index(model) if model in first else len(first) + self.models.index(model)
+
     def of_note(self, model: str) -> bool:
         """Whether a chart shows the model before anyone asks for it."""
-        return model in (self.main, self.rival)
+        return model in (self.main, self.rival, BENCHMARK)
 
     def units(self, model: str) -> list[Mapping[str, Any]]:
         """Records of the model's units."""

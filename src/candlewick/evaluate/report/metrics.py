@@ -1,9 +1,11 @@
 """Metric tables: a row a model, a column a metric, each with its interval and spread."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from candlewick.evaluate.report.markup import Content, Markup, element, joined, number, span, table, words
+from candlewick.evaluate.report.material import BENCHMARK
 
 
 def metric_table(
@@ -14,7 +16,8 @@ def metric_table(
     metrics = sorted(dict.fromkeys(row["metric"] for row in rows), key=lambda metric: metric != first)
     found = {(row["model"], row["metric"]): row for row in rows}
     sample = {row["metric"]: row for row in rows}
-    best = {metric: _best([row for row in rows if row["metric"] == metric]) for metric in metrics}
+    rated = [row for row in rows if row["model"] != BENCHMARK]
+    best = {metric: _best([row for row in rated if row["metric"] == metric]) for metric in metrics}
     head: list[Content] = ["model", *(_head(sample[metric], loss=metric == first) for metric in metrics)]
     body: list[list[Content]] = [
         [_model(model, main, trivial), *(_cell(found.get((model, metric)), best[metric]) for metric in metrics)]
@@ -38,14 +41,16 @@ def _head(row: Mapping[str, Any], *, loss: bool) -> Markup:
 
 def _model(name: str, main: str, trivial: Sequence[str]) -> Markup:
     mark = "main" if name == main else "trivial" if name in trivial else ""
-    return joined(name, element("small", mark) if mark else "")
+    # A long name may break at its underscores.
+    parts = [joined(part, Markup("<wbr>")) for part in re.split(r"(?<=_)", name)]
+    return joined(parts, element("small", mark) if mark else "")
 
 
 def _best(rows: Sequence[Mapping[str, Any]]) -> float | None:
     scores = [row["score"] for row in rows if row["score"] is not None]
     if not scores or min(scores) == max(scores):
         return None
-    return min(scores) if rows[0]["direction"] == "lower" else max(scores)
+    return float(min(scores) if rows[0]["direction"] == "lower" else max(scores))
 
 
 def _cell(row: Mapping[str, Any] | None, best: float | None) -> Content:
@@ -57,12 +62,12 @@ def _cell(row: Mapping[str, Any] | None, best: float | None) -> Content:
         return score
     interval = row["interval"]
     spread = [
-        joined(f"{over} ±", number(row[f"over_{over}"], unit))
+        element("small", f"{over} ±", number(row[f"over_{over}"], unit, digits=3))
         for over in ("seeds", "folds")
         if row[f"over_{over}"] is not None
     ]
     return [
         element("strong", score, title="best of its column") if row["score"] == best else score,
         element("small", span(interval["low"], interval["high"], unit)),
-        element("small", [joined(part, " ") for part in spread]),
+        spread,
     ]

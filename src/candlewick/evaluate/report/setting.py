@@ -1,6 +1,6 @@
 """What was run: data, label, models, folds, seeds and costs in plain words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from candlewick.evaluate.costs import REPEATED_OPENS_LIMIT
@@ -13,11 +13,9 @@ _SHOWN_INSTRUMENTS = 6
 def setting(material: Material) -> Markup:
     """A list of what decides the run."""
     experiment, record = material.experiment, material.record
-    folds = record["data"]["folds"]
     facts: dict[str, str | Markup | list[Markup]] = {
         "Data": _lines([_instrument(one) for one in record["data"]["instruments"]], "instruments"),
-        "Out of sample": f"{day(min(f['test']['first'] for f in folds))} to {day(max(f['test']['last'] for f in folds))}, "
-        f"{sum(f['test']['rows'] for f in folds):,} rows in {len(folds)} folds",
+        "Out of sample": _tested(record["data"]["folds"]),
         "Label": told(experiment["label"]),
         "Features": joined(_lines([told(feature) for feature in experiment["features"]], "features", shown=99)),
         "Window": f"{experiment['length']} bars, scaler {told(experiment['scaler'])}",
@@ -56,12 +54,18 @@ def fill(found: Mapping[str, Any], costs: Mapping[str, Any]) -> str:
             f"{place}: {share} of opens repeat the previous close (limit {limit}), "
             "so filling at the open would be filling at the price that was decided on"
         )
-    return f"{place}: only {share} of opens repeat the previous close (limit {limit}), so the open is a price of its own"
+    return f"{place}: {share} of opens repeat the previous close (limit {limit}), so the open is a price of its own"
 
 
 def day(stamp: str) -> str:
     """The date of an ISO stamp; with the time where the run is short enough for it to matter."""
     return stamp.partition("T")[0]
+
+
+def _tested(folds: Sequence[Mapping[str, Any]]) -> str:
+    parts = [fold["test"] for fold in folds]
+    first, last = min(part["first"] for part in parts), max(part["last"] for part in parts)
+    return f"{day(first)} to {day(last)}, {sum(part['rows'] for part in parts):,} rows in {len(parts)} folds"
 
 
 def _paired(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -92,9 +96,10 @@ def _costs(costs: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
-        return told(value) if "name" in value else "; ".join(f"{words(k)} {_plain(v)}" for k, v in value.items())
+        name, *settings = value.items()
+        return told({"name": name[1], **dict(settings)})
     if isinstance(value, list | tuple):
-        return " ".join(_plain(part) for part in value) or "none"
+        return f"[{', '.join(_plain(part) for part in value)}]"
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from candlewick.evaluate.report.markup import Markup, element, joined, number, span, table, words
+from candlewick.evaluate.report.markup import Markup, element, joined, number, table, words
 
 _OUTCOMES = {
     "ahead": ("good", "ahead of its benchmark"),
@@ -18,7 +18,7 @@ def verdicts(verdicts: Mapping[str, Any]) -> Markup:
     cards = [_forecast(forecast)]
     if trading is not None:
         tone, outcome = _OUTCOMES[trading["outcome"]]
-        cards.append(_card("Trading verdict", tone, outcome, trading["sentences"]))
+        cards.append(_card("Trading verdict", [(tone, outcome)], trading["sentences"]))
     return element("div", cards, class_="verdicts")
 
 
@@ -27,7 +27,7 @@ def against_baselines(verdict: Mapping[str, Any], loss: str) -> Markup:
     trivial = list(verdict["trivial"])
     head = ["model", f"mean loss ({words(loss)}, lower is better)", *(f"p against {name}" for name in trivial)]
     rows = [
-        [model["name"], number(model["loss"]), *(number(model["p"].get(name)) for name in trivial)]
+        [model["name"], number(model["loss"]), *(number(model["p"].get(name), digits=2) for name in trivial)]
         for model in verdict["models"]
     ]
     rows += [[name, number(value), *("–" for _ in trivial)] for name, value in verdict["trivial"].items()]
@@ -41,25 +41,17 @@ def against_baselines(verdict: Mapping[str, Any], loss: str) -> Markup:
 def _forecast(verdict: Mapping[str, Any]) -> Markup:
     tone, outcome = ("good", "passes") if verdict["passed"] else ("bad", "fails")
     worth = verdict["worth"]
-    beside: Markup | str = ""
+    beside: list[tuple[str, str]] = []
     if worth is not None:
-        gain = worth["gain"]
-        said = "yes" if worth["below"] else "not shown"
-        beside = element(
-            "p",
-            element("b", f"Worth its cost: {said}."),
-            f" Loss of {worth['simple']} minus that of {verdict['main']}: ",
-            number(gain["estimate"]),
-            Markup(" (95&nbsp;% interval "), span(gain["low"], gain["high"]), "; above zero the main model is better).",
-            class_="beside",
-        )  # fmt: skip
-    return _card("Forecast verdict", tone, outcome, verdict["sentences"], beside)
+        shown = f"better than {worth['simple']}" if worth["below"] else f"not better than {worth['simple']}"
+        beside = [("good" if worth["below"] else "open", f"{verdict['main']}: {shown}")]
+    return _card("Forecast verdict", [(tone, outcome), *beside], verdict["sentences"])
 
 
-def _card(title: str, tone: str, outcome: str, sentences: Sequence[str], beside: Markup | str = "") -> Markup:
-    heading = element("h2", title, " ", element("span", outcome, class_=f"badge {tone}"))
+def _card(title: str, badges: Sequence[tuple[str, str]], sentences: Sequence[str]) -> Markup:
+    said = [joined(" ", element("span", text, class_=f"badge {tone}")) for tone, text in badges]
     first, *rest = sentences
     return element(
-        "article", heading, element("p", first, class_="first"), [element("p", line) for line in rest], beside,
-        class_=f"verdict {tone}",
+        "article", element("h2", title, said), element("p", first, class_="first"),
+        [element("p", line) for line in rest], class_=f"verdict {badges[0][0]}",
     )  # fmt: skip

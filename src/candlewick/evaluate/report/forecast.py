@@ -1,0 +1,148 @@
+"""Forecast against truth: over time, and one against the other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from candlewick.evaluate.report import series
+from candlewick.evaluate.report.chart import Chart, Picture, Trace, axis, dates, dots, line, log_axis, milliseconds
+from candlewick.evaluate.report.markup import Markup, joined
+from candlewick.evaluate.report.material import Material
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_INSTRUMENTS = 6
+_SCATTER = 2000
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The units in which a chart shows a label; variances are shown as volatilities, which people know."""
+
+    unit: str
+    root: bool = False
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Label units to those of the axis."""
+        return 100 * np.sqrt(np.maximum(values, 0.0)) if self.root else values
+
+    def axis(self, what: str, *values: np.ndarray) -> dict[str, Any]:
+        """An axis for `values` in its units, logarithmic for volatilities."""
+        if not self.root:
+            return axis(f"{what}, {self.unit}", tickformat="~g")
+        return log_axis(f"{what}, {self.unit}", *values)
+
+
+def scale_of(kind: str) -> Scale:
+    """The scale for a kind of label."""
+    return Scale("%", root=True) if kind == "variance" else Scale("label's units")
+
+
+def against_truth(material: Material, means: Mapping[str, "pl.DataFrame"]) -> Markup:
+    """The charts; `means` are `series.averaged` forecasts of each model."""
+    over_time = _classes_over_time if material.kind == "classes" else _over_time
+    symbols = means[material.main]["symbol"].unique(maintain_order=True).to_list()
+    pictures = {symbol: over_time(material, means, symbol) for symbol in symbols[:_INSTRUMENTS]}
+    rows = max((means[material.main]["symbol"] == symbol).sum() for symbol in pictures)
+    told = [
+        _TOLD[material.kind].format(last=_last_class(material)),
+        f"Of {rows:,} points each line keeps the lowest and highest of every stretch." if rows > series.POINTS else "",
+        f"The first {_INSTRUMENTS} of {len(symbols)} instruments." if len(symbols) > _INSTRUMENTS else "",
+    ]
+    first = Chart("Over time", " ".join(filter(None, told)), pictures, "Instrument", 420)
+    return joined(first.html(), "" if material.kind == "classes" else _scatter(material, means).html())
+
+
+_TOLD = {
+    "variance": "Out-of-sample forecasts (lines, mean over seeds) and what came (dots), by the time of the forecast. "
+    "Square roots of the variances, in percent a bar.",
+    "number": "Out-of-sample forecasts (lines, mean over seeds) and what came (dots), by the time of the forecast.",
+    "classes": "Stated probability of “{last}” (mean over seeds), and its share among the labels around each time.",
+}
+
+
+def _over_time(material: Material, means: Mapping[str, "pl.DataFrame"], symbol: str) -> Picture:
+    scale = scale_of(material.kind)
+    main = _of(means[material.main], symbol)
+    t, truth = main["t"].to_numpy(), scale(main["truth"].to_numpy())
+    if scale.root:
+        truth = np.where(truth > 0, truth, np.nan)  # a logarithm has no place for them
+    kept = series.thinned(truth)
+    traces = [dots("truth", milliseconds(t[kept]), truth[kept], "var(--truth)", size=3.5, opacity=0.7)]
+    traces += _band(main, scale, material.colour(material.main))
+    for model in material.drawn:
+        own = _of(means[model], symbol)
+        values = scale(own["value"].to_numpy())
+        kept = series.thinned(values)
+        traces.append(
+            line(model, milliseconds(own["t"].to_numpy()[kept]), values[kept], material.colour(model),
+                 shown=material.of_note(model), legendrank=material.rank(model))
+        )  # fmt: skip
+    return Picture(traces, {"xaxis": dates(), "yaxis": scale.axis("volatility" if scale.root else "label", truth)})
+
+
+def _classes_over_time(material: Material, means: Mapping[str, "pl.DataFrame"], symbol: str) -> Picture:
+    last = f"p{len(material.classes) - 1}"
+    main = _of(means[material.main], symbol)
+    t, hit = main["t"].to_numpy(), (main["truth"].to_numpy() == len(material.classes) - 1).astype(float)
+    window = min(len(hit), max(20, len(hit) // 40))
+    share = np.convolve(hit, np.ones(window) / window, mode="valid")
+    middle = t[window // 2 : window // 2 + len(share)]
+    kept = series.thinned(share)
+    name = f"share of “{_last_class(material)}” among {window} labels"
+    traces = [line(name, milliseconds(middle[kept]), share[kept], "var(--truth)")]
+    for model in material.drawn:
+        own = _of(means[model], symbol)
+        values = own[last].to_numpy()
+        kept = series.thinned(values)
+        traces.append(
+            line(model, milliseconds(own["t"].to_numpy()[kept]), values[kept], material.colour(model),
+                 shown=material.of_note(model), legendrank=material.rank(model))
+        )  # fmt: skip
+    return Picture(traces, {"xaxis": dates(), "yaxis": axis(f"probability of “{_last_class(material)}”")})
+
+
+def _scatter(material: Material, means: Mapping[str, "pl.DataFrame"]) -> Chart:
+    scale = scale_of(material.kind)
+    pictures = {}
+    for model in material.models:
+        frame = means[model]
+        kept = np.unique(np.linspace(0, len(frame) - 1, min(len(frame), _SCATTER)).astype(np.int64))
+        value, truth = (scale(frame[name].to_numpy()[kept]) for name in ("value", "truth"))
+        seen = (value > 0) & (truth > 0) if scale.root else np.ones(len(kept), dtype=bool)
+        ends = np.array([min(value[seen].min(), truth[seen].min()), max(value[seen].max(), truth[seen].max())])
+        traces = [
+            dots(model, value[seen], truth[seen], material.colour(model), opacity=0.45),
+            line("forecast = truth", ends, ends, "var(--truth)"),
+        ]
+        pictures[model] = Picture(traces, {"xaxis": scale.axis("forecast", ends), "yaxis": scale.axis("truth", ends)})
+    rows = len(means[material.main])
+    some = f"{_SCATTER:,} of {rows:,}, evenly spaced" if rows > _SCATTER else f"all {rows:,}"
+    told = f"Out-of-sample rows ({some}), forecasts as means over seeds."
+    return Chart("Forecast and what came", told, pictures, "Model")
+
+
+def _band(main: "pl.DataFrame", scale: Scale, colour: str) -> list[Trace]:
+    levels = sorted((name for name in main.columns if name[:1] == "q"), key=lambda name: float(name[1:]))
+    if len(levels) < 2:
+        return []
+    kept = np.unique(np.linspace(0, len(main) - 1, min(len(main), series.POINTS)).astype(np.int64))
+    t = milliseconds(main["t"].to_numpy()[kept])
+    low, high = (scale(main[name].to_numpy()[kept]) for name in (levels[0], levels[-1]))
+    edge = {"width": 0}
+    between = f"quantiles {levels[0][1:]} to {levels[-1][1:]}"
+    return [
+        line(between, t, low, colour, showlegend=False, hoverinfo="skip", legendgroup="band") | {"line": edge},
+        line(between, t, high, colour, fill="tonexty", fillcolor="var(--band)", legendgroup="band") | {"line": edge},
+    ]
+
+
+def _of(frame: "pl.DataFrame", symbol: str) -> "pl.DataFrame":
+    return frame.filter(frame["symbol"] == symbol)
+
+
+def _last_class(material: Material) -> str:
+    return material.classes[-1] if material.classes else ""
