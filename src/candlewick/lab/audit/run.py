@@ -26,6 +26,8 @@ QUICK_CUTS = 4
 
 TRUNCATED_STARTS = 4
 
+_TESTS = {"shuffle": statistical.shuffled, "delay": statistical.delayed}
+
 
 def audit(
     experiment: Experiment, *, panel: Panel | None = None, cuts: int = 20, seed: int = 0,
@@ -56,15 +58,16 @@ def audit(
     progress.say(f"audit of {experiment.title or experiment.label.spec_name()}: {cost}")
     questions = _questions(experiment, panel, raw, bench, cuts, seed)
     asked = [name for name in questions if name in wanted]
-    progress.stage("auditing", len(asked) + (bench is not None))
+    tests = [name for name in _TESTS if name in wanted]
+    progress.stage("auditing", len(asked) + len(tests))
     for name in asked:
         checks.append(guarded(name, questions[name]))
         progress.advance(note=name)
     if refusal is not None:
         checks.append(refusal)
-    elif bench is not None:
-        checks += _statistical(bench, wanted, seed)
-        progress.advance(note="statistics")
+    elif bench is not None and tests:
+        checks += _statistical(bench, tests, seed)
+        progress.advance(len(tests), note=" and ".join(tests))
     ordered = sorted(checks, key=lambda check: list(KINDS).index(check.name))
     return AuditReport(experiment.content_id, experiment.title, seed, cuts, cost, elapsed_s() - started, tuple(ordered))
 
@@ -124,9 +127,8 @@ def _questions(
     return {name: questions[name] for name in KINDS if name in questions}
 
 
-def _statistical(bench: Bench, wanted: frozenset[str], seed: int) -> list[Check]:
-    tests = {"shuffle": statistical.shuffled, "delay": statistical.delayed}
+def _statistical(bench: Bench, tests: list[str], seed: int) -> list[Check]:
     try:
-        return statistical.judged([test(bench, seed) for name, test in tests.items() if name in wanted])
+        return statistical.judged([_TESTS[name](bench, seed) for name in tests])
     except CandlewickError as error:
-        return [Check(name, False, f"refused while it was checked: {error}") for name in tests if name in wanted]
+        return [Check(name, False, f"refused while it was checked: {error}") for name in tests]
