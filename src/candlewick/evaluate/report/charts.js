@@ -24,7 +24,8 @@
       margin: { l: 8, r: narrow() ? 8 : 16, t: 8, b: 8 },
       hovermode: "closest", dragmode: narrow() ? false : "zoom",
       hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--rule"), font: { color: colour("--ink") } },
-      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", itemsizing: "constant" },
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", itemsizing: "constant",
+        font: { size: narrow() ? 10 : 12 } },
       ...coloured(own, style),
     };
     for (const name of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) {

@@ -20,7 +20,7 @@ from candlewick.evaluate.report.provenance import leak_checks, notes, origin
 from candlewick.evaluate.report.setting import day, setting
 from candlewick.evaluate.report.trading import equity
 from candlewick.evaluate.report.training import gradient_flow, training
-from candlewick.evaluate.report.verdicts import against_baselines, verdicts
+from candlewick.evaluate.report.verdicts import against_baselines, overfitting, verdicts
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,7 +52,7 @@ def page(
             "Calibration": calibration(material, means),
             "Training": training(material),
             "Gradient flow": gradient_flow(record.get("gradient_flow", ())),
-            "Folds": folds(record["data"]["folds"]),
+            "Folds": folds(record["data"]["folds"], forecasts),
             "Against the baselines": against_baselines(record["verdicts"]["forecast"], record["loss"]),
             "Leak checks": leak_checks(record["leaks"]),
             "Notes on the data": notes(record["data"]["notes"]),
@@ -84,8 +84,10 @@ def _metrics(material: Material) -> Markup:
     ]  # fmt: skip
     if record.get("trading"):
         year = f"{record['bars_per_year']:,.0f} bars a year"
-        parts.append(metric_table(record["trading"], title=f"Trading, net of costs, annualised with {year}",
-                                  main=material.main, trivial=trivial))  # fmt: skip
+        title = f"Trading, net of costs, annualised with {year}"
+        parts.append(metric_table(record["trading"], title=title, main=material.main, trivial=trivial))
+    if record.get("overfitting"):
+        parts.append(overfitting(record["overfitting"]))
     return joined(parts)
 
 

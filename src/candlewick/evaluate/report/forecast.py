@@ -22,8 +22,7 @@ _SCATTER = 2000
 class Scale:
     """The units in which a chart shows a label; variances are shown as volatilities, which people know."""
 
-    unit: str
-    root: bool = False
+    root: bool
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Label units to those of the axis."""
@@ -31,20 +30,19 @@ class Scale:
 
     def axis(self, what: str, *values: np.ndarray) -> dict[str, Any]:
         """An axis for `values` in its units, logarithmic for volatilities."""
-        if not self.root:
-            return axis(f"{what}, {self.unit}", tickformat="~g")
-        return log_axis(f"{what}, {self.unit}", *values)
+        return log_axis(f"{what}, %", *values) if self.root else axis(what, tickformat="~g")
 
 
 def scale_of(kind: str) -> Scale:
     """The scale for a kind of label."""
-    return Scale("%", root=True) if kind == "variance" else Scale("label's units")
+    return Scale(root=kind == "variance")
 
 
 def against_truth(material: Material, means: Mapping[str, "pl.DataFrame"]) -> Markup:
     """The charts; `means` are `series.averaged` forecasts of each model."""
     over_time = _classes_over_time if material.kind == "classes" else _over_time
-    symbols = means[material.main]["symbol"].unique(maintain_order=True).to_list()
+    present = set(means[material.main]["symbol"].unique())
+    symbols = [one["symbol"] for one in material.record["data"]["instruments"] if one["symbol"] in present]
     pictures = {symbol: over_time(material, means, symbol) for symbol in symbols[:_INSTRUMENTS]}
     rows = max((means[material.main]["symbol"] == symbol).sum() for symbol in pictures)
     told = [
@@ -59,7 +57,8 @@ def against_truth(material: Material, means: Mapping[str, "pl.DataFrame"]) -> Ma
 _TOLD = {
     "variance": "Out-of-sample forecasts (lines, mean over seeds) and what came (dots), by the time of the forecast. "
     "Square roots of the variances, in percent a bar.",
-    "number": "Out-of-sample forecasts (lines, mean over seeds) and what came (dots), by the time of the forecast.",
+    "number": "Out-of-sample forecasts (lines, mean over seeds) and what came (dots), by the time of the forecast. "
+    "In the label's own units.",
     "classes": "Stated probability of “{last}” (mean over seeds), and its share among the labels around each time.",
 }
 
@@ -73,14 +72,7 @@ def _over_time(material: Material, means: Mapping[str, "pl.DataFrame"], symbol: 
     kept = series.thinned(truth)
     traces = [dots("truth", milliseconds(t[kept]), truth[kept], "var(--truth)", size=3.5, opacity=0.7)]
     traces += _band(main, scale, material.colour(material.main))
-    for model in material.drawn:
-        own = _of(means[model], symbol)
-        values = scale(own["value"].to_numpy())
-        kept = series.thinned(values)
-        traces.append(
-            line(model, milliseconds(own["t"].to_numpy()[kept]), values[kept], material.colour(model),
-                 shown=material.of_note(model), legendrank=material.rank(model))
-        )  # fmt: skip
+    traces += _lines(material, {model: _of(means[model], symbol) for model in material.drawn}, "value", scale)
     return Picture(traces, {"xaxis": dates(), "yaxis": scale.axis("volatility" if scale.root else "label", truth)})
 
 
@@ -91,18 +83,22 @@ def _classes_over_time(material: Material, means: Mapping[str, "pl.DataFrame"], 
     window = min(len(hit), max(20, len(hit) // 40))
     share = np.convolve(hit, np.ones(window) / window, mode="valid")
     middle = t[window // 2 : window // 2 + len(share)]
-    kept = series.thinned(share)
+    x, y = series.drawn(middle, share)
     name = f"share of “{_last_class(material)}” among {window} labels"
-    traces = [line(name, milliseconds(middle[kept]), share[kept], "var(--truth)")]
-    for model in material.drawn:
-        own = _of(means[model], symbol)
-        values = own[last].to_numpy()
-        kept = series.thinned(values)
+    traces = [line(name, milliseconds(x), y, "var(--truth)")]
+    traces += _lines(material, {model: _of(means[model], symbol) for model in material.drawn}, last, Scale(root=False))
+    return Picture(traces, {"xaxis": dates(), "yaxis": axis(f"probability of “{_last_class(material)}”")})
+
+
+def _lines(material: Material, frames: Mapping[str, "pl.DataFrame"], column: str, scale: Scale) -> list[Trace]:
+    traces = []
+    for model, own in frames.items():
+        x, y = series.drawn(own["t"].to_numpy(), scale(own[column].to_numpy()))
         traces.append(
-            line(model, milliseconds(own["t"].to_numpy()[kept]), values[kept], material.colour(model),
+            line(model, milliseconds(x), y, material.colour(model),
                  shown=material.of_note(model), legendrank=material.rank(model))
         )  # fmt: skip
-    return Picture(traces, {"xaxis": dates(), "yaxis": axis(f"probability of “{_last_class(material)}”")})
+    return traces
 
 
 def _scatter(material: Material, means: Mapping[str, "pl.DataFrame"]) -> Chart:
@@ -113,12 +109,16 @@ def _scatter(material: Material, means: Mapping[str, "pl.DataFrame"]) -> Chart:
         kept = np.unique(np.linspace(0, len(frame) - 1, min(len(frame), _SCATTER)).astype(np.int64))
         value, truth = (scale(frame[name].to_numpy()[kept]) for name in ("value", "truth"))
         seen = (value > 0) & (truth > 0) if scale.root else np.ones(len(kept), dtype=bool)
-        ends = np.array([min(value[seen].min(), truth[seen].min()), max(value[seen].max(), truth[seen].max())])
+        # Forecasts of returns vary far less than returns: the line goes as far as they do.
+        across = np.concatenate([value[seen], truth[seen]]) if scale.root else value
+        ends = np.array([across.min(), across.max()]) if len(across) else np.empty(0)
         traces = [
             dots(model, value[seen], truth[seen], material.colour(model), opacity=0.45),
             line("forecast = truth", ends, ends, "var(--truth)"),
         ]
-        pictures[model] = Picture(traces, {"xaxis": scale.axis("forecast", ends), "yaxis": scale.axis("truth", ends)})
+        pictures[model] = Picture(
+            traces, {"xaxis": scale.axis("forecast", across), "yaxis": scale.axis("truth", across)}
+        )
     rows = len(means[material.main])
     some = f"{_SCATTER:,} of {rows:,}, evenly spaced" if rows > _SCATTER else f"all {rows:,}"
     told = f"Out-of-sample rows ({some}), forecasts as means over seeds."

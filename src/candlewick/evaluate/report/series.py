@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 POINTS = 1600
 """A line of more points than this is thinned; a screen has about as many columns."""
 
+_JUMP = 8
+"""Steps longer than this many usual ones break a line."""
+
 CLUSTERS = 30
 """Spans of time that count as independent of one another in the intervals of bins."""
 
@@ -38,6 +41,15 @@ def thinned(values: np.ndarray, limit: int = POINTS) -> np.ndarray:
     known = np.add.reduceat(~np.isnan(values), starts)
     highest = order[starts + np.maximum(known, 1) - 1]
     return np.unique(np.concatenate([[0], order[starts], highest, [len(values) - 1]]))
+
+
+def drawn(t: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Times and values of a line: thinned, and broken by a NaN where time jumps, as over a night."""
+    kept = thinned(values)
+    t, values = t[kept], values[kept].astype(np.float64)
+    steps = np.diff(t)
+    jumps = np.flatnonzero(steps > _JUMP * np.median(steps)) + 1 if len(steps) else np.empty(0, dtype=np.int64)
+    return np.insert(t, jumps, t[jumps - 1]), np.insert(values, jumps, np.nan)
 
 
 def scores_in_bins(

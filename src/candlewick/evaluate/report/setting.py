@@ -99,7 +99,7 @@ def _plain(value: Any) -> str:
         name, *settings = value.items()
         return told({"name": name[1], **dict(settings)})
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_plain(part) for part in value)}]"
+        return f"[{', '.join(_plain(part) for part in value)}]" if value else "none"
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)

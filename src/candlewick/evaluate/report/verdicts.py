@@ -38,6 +38,15 @@ def against_baselines(verdict: Mapping[str, Any], loss: str) -> Markup:
     return joined(table(head, rows, title="Losses against the trivial baselines"), element("p", note, class_="note"))
 
 
+def overfitting(found: Mapping[str, Any]) -> Markup:
+    """What choosing among the models by their back-tests is worth, as a note."""
+    return element(
+        "p", "Probability of back-test overfitting: ", number(found["probability"], "share"),
+        f" of {found['cuts']:,} cuts of the bars into halves put the model that was best in one half at or below the "
+        "median in the other; it lost money there in ", number(found["loss"], "share"), ".", class_="note",
+    )  # fmt: skip
+
+
 def _forecast(verdict: Mapping[str, Any]) -> Markup:
     tone, outcome = ("good", "passes") if verdict["passed"] else ("bad", "fails")
     worth = verdict["worth"]
