@@ -149,7 +149,9 @@ def _is_droppable(finding: Finding) -> bool:
 def _sift(table: Table, options: Options, now: int) -> tuple[Table, list[Finding]]:
     # Rows at fault are set aside before the next stage, so that one fault is not reported as three.
     of_values = rules.OF_VALUES if options.nonpositive else (*rules.OF_VALUES, rules.nonpositive)
-    stages = (of_values, (*rules.OF_STAMPS, lambda rest: rules.future(rest, now)), rules.OF_THE_WHOLE)
+    # Where a price may be zero, ten times as much is no other unit.
+    of_the_whole = rules.OF_THE_WHOLE if options.nonpositive else (*rules.OF_UNITS, *rules.OF_THE_WHOLE)
+    stages = (of_values, (*rules.OF_STAMPS, lambda rest: rules.future(rest, now)), of_the_whole)
     found: list[Finding] = []
     for stage in stages:
         new = [finding for rule in stage if len(table) for finding in rule(table)]

@@ -57,6 +57,8 @@ def closes(
         meaning = "the bar's close" + (f", 1{unit} before its end, which is added" if unit else "")
         return Closes(utc + (UNITS[unit] if unit else 0), length, skipped, undecided, meaning)
     _must_have_length(length)
+    if interval is None:
+        _must_be_regular(utc, length, group)
     t, early = _until_next(utc, length, group)
     return Closes(t, length, skipped, undecided, f"the bar's open; it is known {format_duration(length)} later{early}")
 
@@ -70,8 +72,16 @@ def _utc(stamps: Stamps, zone: str, group: np.ndarray) -> tuple[np.ndarray, np.n
 def _of_dates(
     stamps: Stamps, group: np.ndarray, stamp: Stamp, zone: str, interval: str | None, session_close: str | None
 ) -> Closes:
-    day = np.where(stamps.aware, to_wall(stamps.ns, zone), stamps.ns)
+    # Midnights of the stamps' own zone are dates there; the session they name closes in `zone`.
+    own = stamps.zone or zone
+    day = np.where(stamps.aware, to_wall(stamps.ns, own), stamps.ns)
+    if np.any(day % NS_PER_DAY):
+        raise DataError(
+            f"the stamps are midnights with an offset, but no midnights in {zone}, so their dates are not certain. "
+            "Say the zone in which they are midnights, or write dates without a time."
+        )
     length = _length(day, group, interval)
+    zone = zone if session_close is not None else own
     if session_close is not None:
         wall, meaning = (
             day + _time_of_day(session_close),
@@ -113,6 +123,17 @@ def _length(ns: np.ndarray, group: np.ndarray, said: str | None) -> int:
 def _must_have_length(length: int) -> None:
     if length == 0:
         raise DataError("one stamp does not show how long a bar is, so its close is not known. Say interval: 5m.")
+
+
+def _must_be_regular(opens: np.ndarray, length: int, group: np.ndarray) -> None:
+    order = np.argsort(group, kind="stable")
+    steps = np.diff(opens[order])[np.diff(group[order]) == 0]
+    steps = steps[steps > 0]
+    if len(steps) and np.mean(steps == length) < 0.1:
+        raise DataError(
+            f"hardly a bar lasts {format_duration(length)}, the median, so these are bars of trades or volume, whose "
+            "opens do not show when they close. Give stamps of closes; or say interval: where bars have one length."
+        )
 
 
 def _until_next(opens: np.ndarray, length: int, group: np.ndarray) -> tuple[np.ndarray, str]:

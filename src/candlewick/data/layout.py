@@ -17,7 +17,7 @@ CLOSE_TIME = ("close_time", "closetime", "time_close", "bar_close", "window_end"
 ALIASES = {
     "time": (
         "timestamp", "datetime", "time", "ts", "ds", "t", "ts_event", "date", "gmt_time", "unix", "epoch", "dt",
-        "trade_date", "date_time", "index", "__index_level_0__", "level_0",
+        "trade_date", "date_time", "index", "index_level_0", "level_0",
     ),
     "symbol": ("symbol", "ticker", "pair", "unique_id", "asset", "instrument", "sym", "tic", "code", "contract"),
     "open": ("open", "o", "open_price"),

@@ -1,6 +1,7 @@
 """From a path, a frame or arrays to one polars frame, with nothing understood or changed yet."""
 
 import collections
+import csv
 import datetime
 import gzip
 import zipfile
@@ -81,7 +82,10 @@ def _from_path(path: Path) -> Loaded:
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, pl.exceptions.PolarsError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"{path} could not be read as {suffix}: {reason}. Mend or convert the file.") from error
-    raise DataError(f"{path} has the ending {suffix or 'none'}. Files may be .csv, .csv.gz, .txt, .parquet or .npz.")
+    raise DataError(
+        f"{path} has the ending {suffix or 'none'}. Files may be .csv, .csv.gz, .txt, .parquet or .npz; "
+        "unpack an archive and convert other formats first."
+    )
 
 
 def _from_csv(path: Path) -> Loaded:
@@ -97,9 +101,35 @@ def _from_csv(path: Path) -> Loaded:
             f"{path} does not begin with a line of column names, but with {header.strip()[:60]!r}. "
             "Write one, such as time,open,high,low,close,volume."
         )
-    # Every row decides the type: a word in row 90,000 must not become an empty cell.
-    frame = pl.read_csv(path, separator=separator, infer_schema_length=None)
-    return Loaded(frame.rename(str.strip), path.name, first_row=2, is_text=True)
+    twice = [name for name, count in collections.Counter(names).items() if name and count > 1]
+    if twice:
+        raise DataError(f"{path} has several columns called {', '.join(twice)}. Keep one of each, or rename them.")
+    try:
+        # Every row decides the type: a word in row 90,000 must not become an empty cell.
+        frame = pl.read_csv(path, separator=separator, infer_schema_length=None)
+    except pl.exceptions.ComputeError as error:
+        raise DataError(_too_wide(path, separator, names) or str(error).partition("\n")[0]) from error
+    return Loaded(_without_empty_end(frame.rename(str.strip)), path.name, first_row=2, is_text=True)
+
+
+def _too_wide(path: Path, separator: str, names: list[str]) -> str | None:
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+        for number, cells in enumerate(csv.reader(file, delimiter=separator), start=1):
+            if len(cells) > len(names):
+                return (
+                    f"{path}, row {number}, has {len(cells)} cells where the first line names {len(names)} "
+                    f"({', '.join(names)[:60]}). The first line must name every column, and no row may have more."
+                )
+    return None
+
+
+def _without_empty_end(frame: "pl.DataFrame") -> "pl.DataFrame":
+    # Blank lines at the end of a file are no rows; elsewhere they are faults.
+    import polars as pl
+
+    filled = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+    return frame if len(filled) == 0 else frame.head(len(filled) - int(filled.reverse().arg_max() or 0))
 
 
 def _is_number(text: str) -> bool:
@@ -153,6 +183,8 @@ def _from_pandas(frame: Any) -> "pl.DataFrame":
 def _pandas_column(name: str, column: Any) -> "pl.Series":
     import polars as pl
 
+    if hasattr(column.dtype, "pyarrow_dtype"):
+        return pl.Series(name, column.array.__arrow_array__())
     zone = getattr(column.dtype, "tz", None)
     if zone is not None:
         naive = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
@@ -190,7 +222,7 @@ def _objects(name: str, values: list[Any]) -> "pl.Series":
     found = ", ".join(sorted(kind.__name__ for kind in kinds))
     raise DataError(
         f"the column {name} has dtype object and holds {found}; row {row} is {values[row]!r}. "
-        "Convert it to float64 first."
+        "Convert it to one type first: float64 for numbers, datetime64 for stamps."
     )
 
 

@@ -83,6 +83,9 @@ def order(table: Table) -> list[Finding]:
         message = f"{table.symbol}: the rows run from the newest to the oldest. Turn them round."
         return [Finding("order", message)]
     back = table.t < np.maximum.accumulate(table.t)
+    if back.mean() > 0.1:
+        message = f"{table.symbol}: the rows are in no order of time: {back.sum():,} of {len(back):,} step back in it."
+        return [Finding("order", f"{message} Sort the rows by time.")]
     return at_rows(
         "order", table.symbol, "the stamp steps back in time", table.rows[back], mend="Sort the rows by time."
     )
@@ -189,4 +192,5 @@ def partial_last(table: Table) -> list[Finding]:
 Rule = Callable[[Table], list[Finding]]
 OF_VALUES: tuple[Rule, ...] = (not_finite, ohlc, negative_volume)
 OF_STAMPS: tuple[Rule, ...] = (order, duplicates)
-OF_THE_WHOLE: tuple[Rule, ...] = (unit_change, unit_of_extremes, no_volume, gaps, off_grid, partial_last)
+OF_UNITS: tuple[Rule, ...] = (unit_change, unit_of_extremes)
+OF_THE_WHOLE: tuple[Rule, ...] = (no_volume, gaps, off_grid, partial_last)

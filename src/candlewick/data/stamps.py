@@ -15,6 +15,9 @@ _TIME = r"(?:[T\s]+(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,](\d{1,9})\d*)?)?)?"
 _OFFSET = r"\s*((?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|Z|UTC|GMT)?"
 _YEAR_FIRST = rf"^\s*(\d{{4}})[-/.]?(\d{{1,2}})[-/.]?(\d{{1,2}}){_TIME}{_OFFSET}\s*$"
 _YEAR_LAST = rf"^\s*(\d{{1,2}})[-/.](\d{{1,2}})[-/.](\d{{4}}){_TIME}{_OFFSET}\s*$"
+EARLIEST_COUNT = 1e7
+"""Counts below (April 1970, as seconds) are row numbers or days rather than stamps."""
+
 _EPOCHS = ((1e11, "s", NS_PER_SECOND), (1e14, "ms", 1_000_000), (1e17, "us", 1_000), (np.inf, "ns", 1))
 
 
@@ -83,7 +86,7 @@ def _numbers(column: "pl.Series") -> Stamps:
     import polars as pl
 
     values = column.to_numpy() if column.null_count() == 0 else column.cast(pl.Float64).fill_null(np.nan).to_numpy()
-    readable = np.isfinite(values)
+    readable = np.isfinite(values) & (np.abs(values.astype(np.float64)) < 2.0**63)
     if not readable.any():
         return Stamps(np.zeros(len(values), np.int64), readable, readable, "nothing", False)
     whole = np.where(readable, values, 0).astype(np.int64)
@@ -93,7 +96,14 @@ def _numbers(column: "pl.Series") -> Stamps:
     if 19_000_101_000_000 <= middle <= 21_001_231_235_959:
         digits = pl.Series(column.name, whole).cast(pl.String)
         return _texts(digits.str.slice(0, 8) + " " + digits.str.slice(8))
+    if middle < EARLIEST_COUNT and len(values) > 1:
+        raise DataError(
+            f"the stamps in {column.name}, such as {values[readable][0]:g}, are too small for counts of seconds since "
+            "1970. Row numbers and days are no stamps: give times, texts, or counts of s, ms, us or ns since 1970."
+        )
     unit, size = next((unit, size) for bound, unit, size in _EPOCHS if middle < bound)
+    readable = readable & (np.abs(values.astype(np.float64)) * size < 2.0**63)
+    whole = np.where(readable, whole, 0)
     ns = whole * size
     if values.dtype.kind == "f":
         # The part after the point is below a unit; a float of seconds since 1970 is exact to a microsecond.

@@ -169,7 +169,7 @@ def test_a_pickle_in_an_npz_is_refused(tmp_path):
     [
         ("x.csv", "0.78,1.6\n0.79,1.7\n", "does not begin with a line of column names"),
         ("x.csv", "", "could not be read"),
-        ("x.csv", "time,close\n1,2\n3,4,5\n", "could not be read"),
+        ("x.csv", "time,close\n1,2\n3,4,5\n", "row 3, has 3 cells"),
         ("x.parquet", "not parquet", "could not be read"),
         ("x.csv.gz", "not gzip", "could not be read"),
         ("x.xlsx", "", "Files may be"),
