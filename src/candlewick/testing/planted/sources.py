@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from candlewick.core.random import stream
 from candlewick.data.aggregate import aggregate
 from candlewick.data.bars import Bars, Panel
 from candlewick.data.read import Reading
@@ -287,7 +288,7 @@ class PastedTwiceWithNoise(PastedTwice):
 
     def spoilt(self, table: Table) -> Table:
         doubled = super().spoilt(table)
-        noise = np.random.Generator(np.random.PCG64(2)).normal(0, 1e-4, self.bars)
+        noise = stream(2, "planted", "copies").normal(0, 1e-4, self.bars)
         for name in PRICES:
             doubled[name][self.bars :] *= 2 * np.exp(noise)
         return doubled

@@ -3,8 +3,11 @@
 # The class says what is wrong; what it overrides is explained by its base.
 # ruff: noqa: D102
 
+from abc import abstractmethod
+
 import numpy as np
 
+from candlewick.core.random import stream
 from candlewick.samples.dataset import Dataset
 from candlewick.samples.roles import Fold, TestRows, TrainRows, ValidationRows
 from candlewick.samples.splits._base import Cut, Split
@@ -20,9 +23,9 @@ class _ByHand(Split):
         rows = np.flatnonzero(data.labelled)
         return (self.fold(data, rows[np.argsort(data.t[rows], kind="stable")]),)
 
+    @abstractmethod
     def fold(self, data: Dataset, rows: np.ndarray) -> Fold:
         """One fold of the labelled rows, which come in time order."""
-        raise NotImplementedError
 
 
 def _fold(train: np.ndarray, validation: np.ndarray, test: np.ndarray) -> Fold:
@@ -33,7 +36,7 @@ class Shuffled(_ByHand):
     """Rows drawn by lot, as k-fold does by default elsewhere."""
 
     def fold(self, data: Dataset, rows: np.ndarray) -> Fold:
-        mixed = np.random.Generator(np.random.PCG64(1)).permutation(rows)
+        mixed = stream(1, "planted", "shuffled").permutation(rows)
         return _fold(*np.split(mixed, [len(rows) // 2, len(rows) * 7 // 10]))
 
 
