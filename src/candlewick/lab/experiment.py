@@ -13,6 +13,7 @@ from candlewick.core.registry import Family
 from candlewick.core.spec import Spec, content_id
 from candlewick.data.sources import SOURCES
 from candlewick.data.sources._base import Source
+from candlewick.data.sources.given import Given
 from candlewick.evaluate.costs import Costs
 from candlewick.evaluate.policies import POLICIES
 from candlewick.evaluate.policies._base import Policy
@@ -39,7 +40,7 @@ class Experiment(Spec):
     """
 
     title: str = Field("", description="one line for people; part of no identity")
-    data: SerializeAsAny[Source]
+    data: SerializeAsAny[Source] = Given()
     features: tuple[SerializeAsAny[Feature], ...] = Field(min_length=1)
     label: SerializeAsAny[Label]
     length: int = Field(32, ge=1, description="rows of a sample's window")
@@ -73,7 +74,8 @@ class Experiment(Spec):
         if self.policy is not None and self.label.kind not in self.policy.kinds:
             raise ConfigError(
                 f"policy {self.policy.spec_name()} trades forecasts of kind {' or '.join(self.policy.kinds)}, "
-                f"the label {self.label.spec_name()} is of kind {self.label.kind}. Choose another policy, or policy: null."
+                f"the label {self.label.spec_name()} is of kind {self.label.kind}. "
+                "Choose another policy, or policy: null."
             )
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds must differ, was {list(self.seeds)}. Name each once.")

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,7 +13,7 @@ from candlewick.core.clock import elapsed_s, now_ns
 from candlewick.core.errors import ConfigError
 from candlewick.core.progress import Progress, Silent
 from candlewick.data.bars import Panel
-from candlewick.data.read import Reading
+from candlewick.data.read import Reading, read
 from candlewick.lab.audit import quick_checks
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.outcome import conclude
@@ -26,25 +26,31 @@ _LIBRARIES = ("candlewick", "numpy", "numba", "scipy", "scikit-learn", "polars",
 
 
 def run(
-    experiment: Experiment, *, given: Panel | Reading | None = None, out: str | Path | None = None,
-    resume: str | Path | None = None, workers: int | None = None, progress: Progress | None = None,
+    experiment: Experiment | str | Path | Mapping[str, Any], *overrides: str, data: Any = None,
+    out: str | Path | None = None, resume: str | Path | None = None, workers: int | None = None,
+    progress: Progress | None = None, **reading: Any,
 ) -> Run:  # fmt: skip
     """Carry out an experiment and judge it.
 
-    `given` replaces the experiment's own data. The folder is `out`, or a new one below `./runs`; `resume` goes on
-    in the folder of a run that was stopped, where units that are whole are kept and a half-trained network goes on
-    from its last checkpoint to the same bits. `workers` processes fit units side by side (default: one a core);
-    with one unit or one worker everything happens in this process.
+    The experiment is a packaged name, a YAML path, plain data or an `Experiment`, with dotted overrides as on the
+    command line. `data`, anything `read` takes and with its options, replaces the experiment's own: `run("quickstart",
+    data=frame, stamp="close", zone="UTC")`. The folder is `out`, or a new one below `./runs`; `resume` goes on in the
+    folder of a run that was stopped, where units that are whole are kept and a half-trained network goes on from its
+    last checkpoint to the same bits. `workers` processes fit units side by side (default: one a core); with one unit
+    or one worker everything happens in this process.
 
     Raises:
-        ConfigError: `resume` names a run of another experiment or other data.
+        ConfigError: the experiment cannot be meant as written, or `resume` names a run of another experiment or data.
         DataError, LeakError, TrainingError, StorageError: as their names say.
     """
     progress = progress or Silent()
     started = elapsed_s()
+    experiment = Experiment.of(experiment, *overrides)
+    if data is not None:
+        experiment = Experiment.of({**experiment.to_dict(), "data": "given"})
     folder = Path(resume) if resume else Path(out) if out else _new_folder(experiment)
     progress.say(f"reading {experiment.data.spec_name()}")
-    prepared = prepare(experiment, given)
+    prepared = prepare(experiment, _given(data, reading))
     for note in prepared.notes:
         progress.say(note)
     record = _open(folder, experiment, prepared, resuming=resume is not None)
@@ -65,6 +71,12 @@ def run(
     files.write_json(folder / "run.json", {**record, "status": "complete"})
     progress.advance()
     return Run(folder)
+
+
+def _given(data: Any, options: Mapping[str, Any]) -> Panel | Reading | None:
+    if data is None and options:
+        raise ConfigError(f"{', '.join(options)} say how data= is to be read, and no data was given.")
+    return data if data is None or (isinstance(data, Panel | Reading) and not options) else read(data, **options)
 
 
 def units_of(experiment: Experiment, prepared: Prepared) -> list[Unit]:
@@ -107,7 +119,7 @@ def _open(folder: Path, experiment: Experiment, prepared: Prepared, *, resuming:
         if not resuming or not same:
             raise ConfigError(
                 f"{folder} holds a run of {'this experiment' if same else 'another experiment or other data'}. "
-                f"{'Resume it, or choose' if same else 'Choose'} another folder."
+                f"{'Resume it, or choose another folder' if same else _others(resuming)}."
             )
         return record
     if resuming:
@@ -125,6 +137,10 @@ def _open(folder: Path, experiment: Experiment, prepared: Prepared, *, resuming:
     files.write_json(folder / "experiment.json", experiment.to_dict())
     files.write_json(path, record)
     return record
+
+
+def _others(resuming: bool) -> str:
+    return "Give the same experiment and the same data again" if resuming else "Choose another folder"
 
 
 def _versions() -> dict[str, str]:

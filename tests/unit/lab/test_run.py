@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from candlewick.core.errors import ConfigError, LeakError
+from candlewick.core.errors import ConfigError, DataError, LeakError
 from candlewick.data.bars import Panel
 from candlewick.data.synthetic import MARKETS
 from candlewick.lab.experiment import Experiment
@@ -129,7 +129,7 @@ def test_a_member_in_a_users_file_runs_in_worker_processes(make: Make, tmp_path:
 def test_a_panel_is_cut_at_the_same_times_for_all_and_traded_as_one_portfolio(make: Make, tmp_path: Path) -> None:
     market = MARKETS.build("clustered")
     panel = Panel((market.bars(900, 1, "AAA"), market.bars(700, 2, "BBB")))
-    done = run(make(**RETURNS), given=panel, out=tmp_path / "run", workers=1)
+    done = run(make(**RETURNS), data=panel, out=tmp_path / "run", workers=1)
     forecasts = done.forecasts()
     assert set(forecasts["symbol"]) == {"AAA", "BBB"}
     spans = (
@@ -138,6 +138,23 @@ def test_a_panel_is_cut_at_the_same_times_for_all_and_traded_as_one_portfolio(ma
     assert spans["last"][0] < spans["first"][1]
     tracks = done.tracks().filter((pl.col("model") == "lstm") & (pl.col("seed") == 0))
     assert tracks["t"].is_unique().all()
+
+
+def test_a_frame_is_run_by_name_and_resumed_with_the_same_bars_only(make: Make, tmp_path: Path) -> None:
+    bars = MARKETS.build("clustered").bars(900, 1)
+    frame = pl.DataFrame({name: bars.column(name) for name in bars.columns}).with_columns(when=bars.t)
+    plain = {key: value for key, value in make(model="linear", seeds=[0]).to_dict().items() if key != "data"}
+    told = {"stamp": "close", "columns": {"time": "when"}}
+    done = run(plain, "length=30", data=frame, out=tmp_path / "run", workers=1, **told)
+    assert done.experiment.length == 30
+    assert done.record["data"]["instruments"][0]["bars"] == 900
+    assert run(done.experiment, data=frame, resume=done.folder, workers=1, **told).complete
+    with pytest.raises(ConfigError, match="other data"):
+        run(done.experiment, data=frame[:-1], resume=done.folder, workers=1, **told)
+    with pytest.raises(DataError, match="names no data of its own"):
+        run(done.experiment, resume=done.folder, workers=1)
+    with pytest.raises(ConfigError, match="no data was given"):
+        run(plain, out=tmp_path / "other", stamp="close")
 
 
 @pytest.mark.parametrize(
