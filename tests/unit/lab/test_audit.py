@@ -56,7 +56,7 @@ def test_the_cost_is_said_before_anything_is_checked(honest: Experiment) -> None
     progress = Recorder()
     report = audit(honest, only=["features", "fit"], progress=progress)
     assert progress.heard[0].startswith("audit of forward_return: about ")
-    assert "fits of linear" in progress.heard[0]
+    assert "fits and 0 forecasts of linear" in progress.heard[0]
     assert progress.heard[1] == "stage auditing 2"
     assert progress.heard[2:] == ["features", "fit"]
     assert report.cost.seconds > 0

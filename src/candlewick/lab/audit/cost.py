@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from candlewick.core.clock import elapsed_s
 from candlewick.data.bars import Panel
 from candlewick.lab import unit
@@ -35,8 +33,13 @@ def estimate(
     if bench is not None and wanted & {"fit", "forecasts", "truncate", "shuffle", "delay"}:
         for label, model in experiment.models.items():
             number = _fits(bench, label, model, wanted)
-            seconds += number * _fit_seconds(bench, label, model)
-            parts.append(f"{number} fits of {label}{'' if isinstance(model, Estimator) else _epochs()}")
+            fit, forecast = _measured(bench, label, model)
+            asked = 2 * cuts if "forecasts" in wanted else 0
+            seconds += number * fit + asked * forecast
+            parts.append(f"{number} fits and {asked} forecasts of {label}{_epochs(model)}")
+        tests = sum(1 + len(experiment.trivials) - (name == "shuffle") for name in wanted & {"shuffle", "delay"})
+        seconds += tests * statistical.SECONDS_A_TEST
+        parts.append(f"{tests} bootstraps")
     return Cost(seconds, tuple(parts) or (f"{len(wanted & set(KINDS))} checks",))
 
 
@@ -48,22 +51,26 @@ def _fits(bench: Bench, label: str, model: Model, wanted: frozenset[str]) -> int
     return number
 
 
-def _epochs() -> str:
-    return f" ({NETWORK_EPOCHS} to {statistical.NETWORK_EPOCHS} epochs)"
+def _epochs(model: Model) -> str:
+    return "" if isinstance(model, Estimator) else f" ({NETWORK_EPOCHS} to {statistical.NETWORK_EPOCHS} epochs)"
 
 
-def _fit_seconds(bench: Bench, label: str, model: Model) -> float:
-    """For an estimator its fit on the last fold, which the checks use again; for a network one epoch on some rows,
-    scaled to all of them and to the epochs of a check."""
+def _measured(bench: Bench, label: str, model: Model) -> tuple[float, float]:
+    """Seconds of a fit and of the forecasts of a fold.
+
+    An estimator is fitted to the last fold, which the checks use again; a network for one epoch on some rows, scaled
+    to all of them and to the epochs of a check.
+    """
     fold = bench.folds[-1]
     step = max(1, len(fold.train) // TRIED_ROWS)  # over all instruments: each needs rows of its own
     some = Fold(fold.id, TrainRows(fold.train.index[::step]), ValidationRows(fold.validation.index[::step]), fold.test)
     once = bench.experiment.model_copy(update={"train": bench.experiment.train.model_copy(update={"epochs": 1})})
-    tried = [_timed(lambda: unit.fit(once, bench.data, some, model, bench.seed)) for _ in range(2)]
+    fitted, _ = unit.fit(once, bench.data, some, model, bench.seed)  # the first of a process also loads libraries
+    forecast = _timed(lambda: unit.forecast(once, bench.data, model, fitted, fold.test.index))
     if isinstance(model, Estimator):
-        return _timed(lambda: bench.fitted(label, model, fold))
-    # The first fit of a process also loads libraries.
-    return min(tried) * float(np.mean([NETWORK_EPOCHS, statistical.NETWORK_EPOCHS])) * step
+        return _timed(lambda: bench.fitted(label, model, fold)), forecast
+    epochs = (NETWORK_EPOCHS + statistical.NETWORK_EPOCHS) / 2
+    return _timed(lambda: unit.fit(once, bench.data, some, model, bench.seed)) * epochs * step, forecast
 
 
 def _timed(work: Any) -> float:

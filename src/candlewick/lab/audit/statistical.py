@@ -26,6 +26,9 @@ NETWORK_EPOCHS = 5
 SMALLEST_BLOCK = 20
 RESAMPLES = 4999
 LOG_DEVIATION = 0.7
+MOST_STRETCHES = 2000
+SECONDS_A_TEST = 0.5
+"""Of a bootstrap of that many stretches."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def _better(model: np.ndarray, others: list[np.ndarray], seed: int) -> tuple[flo
 
 
 def _losses(bench: Bench, data: Dataset, model: Model) -> np.ndarray:
-    """Mean loss of the test rows at each moment, in time order, over the folds that this audit fits."""
+    """Mean loss of the test rows at each moment, or stretch of moments, in time order, over the audited folds."""
     metric = METRICS.build(DEFAULT_LOSS[bench.experiment.label.kind])
     assert isinstance(metric, ForecastMetric)
     experiment = _short(bench.experiment)
@@ -111,7 +114,9 @@ def _losses(bench: Bench, data: Dataset, model: Model) -> np.ndarray:
         rows.append(loss)
         t.append(data.t[fold.test.index])
     _, at = np.unique(np.concatenate(t), return_inverse=True)
-    return np.bincount(at, weights=np.concatenate(rows)) / np.bincount(at)
+    losses = np.bincount(at, weights=np.concatenate(rows)) / np.bincount(at)
+    # A mean of means of neighbours: the test is as sharp, and the choice of its block length costs the square of this.
+    return np.array([part.mean() for part in np.array_split(losses, min(len(losses), MOST_STRETCHES))])
 
 
 def _short(experiment: Experiment) -> Experiment:
@@ -135,15 +140,12 @@ def _drawn_in(bench: Bench) -> Dataset:
 
 
 def _shuffled(data: Dataset, horizon: int, seed: int) -> Dataset:
-    """Blocks of labels in another order: the same one for instruments that have the same moments."""
-    length = max(SMALLEST_BLOCK, 3 * horizon)
+    """Blocks of labels in another order, across instruments too: one may simply be livelier than another."""
+    rows = np.flatnonzero(data.labelled)
+    blocks = np.array_split(rows, max(2, len(rows) // max(SMALLEST_BLOCK, 3 * horizon)))
+    order = stream(seed, "audit", "shuffle").permutation(len(blocks))
     y = data.y.copy()
-    for symbol in range(len(data.symbols)):
-        rows = np.flatnonzero(data.labelled & (data.symbol == symbol))
-        rng = stream(seed, "audit", "shuffle", len(rows))
-        blocks = np.array_split(rows, max(2, len(rows) // length))
-        order = rng.permutation(len(blocks))
-        y[rows] = data.y[np.concatenate([blocks[k] for k in order])]
+    y[rows] = data.y[np.concatenate([blocks[k] for k in order])]
     return replace(data, y=y)
 
 
