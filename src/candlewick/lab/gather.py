@@ -93,7 +93,7 @@ def frame(forecasts: Forecasts, data: Dataset) -> "pl.DataFrame":
 
 def belief_columns(belief: Belief) -> Mapping[str, np.ndarray]:
     """Quantiles and probabilities as named columns."""
-    columns = {}
+    columns: dict[str, np.ndarray] = {}
     if belief.quantiles is not None:
         columns |= {f"q{level:g}": belief.quantiles[:, k] for k, level in enumerate(belief.levels)}
     if belief.probabilities is not None:

@@ -68,7 +68,8 @@ def trade(prepared: Prepared, forecasts: Forecasts, policy: Policy, costs: Costs
     repeated = float(np.mean([open_equals_previous_close(bars) for bars in prepared.panel.bars]))
     fill = costs.fill_for(repeated)
     year = bars_per_year(np.unique(np.concatenate([stage.bars.t for stage in stages])))
-    tracks, targets = {}, []
+    tracks: dict[str, list[tuple[int, Track]]] = {}
+    targets = []
     for model, parts in forecasts.items():
         tracks[model] = []
         for seed, path in paths(parts):
