@@ -292,6 +292,7 @@ def test_a_hundred_thousand_bars_stay_a_small_page(variance: Run) -> None:
     )
     parsed = Parsed(page(**{**given, "forecasts": pl.concat(made), "tracks": tracks}))
     assert sum(len(text) for kind, text in parsed.scripts if kind == "application/json") < 1_500_000
+    assert "Each point is the mean of 50 rows or so" in parsed.text
     assert "keeps the lowest and highest of every stretch" in parsed.text
     drawn = [t for chart in parsed.charts() for t in chart[0]["data"] if t["name"] == "benchmark"]
     own = np.cumprod(1 + tracks.filter(pl.col("model") == "benchmark")["returns"].to_numpy())
@@ -309,8 +310,18 @@ def test_thinning_keeps_the_ends_and_every_extreme(rng: np.random.Generator) -> 
     np.testing.assert_array_equal(series.thinned(values[:900], 1000), np.arange(900))
 
 
+def test_long_forecasts_are_condensed_to_means_that_keep_the_whole(rng: np.random.Generator) -> None:
+    values = rng.normal(3.0, size=40_000)
+    t, means = series.condensed(np.arange(40_000), values)
+    assert len(t) == len(means) <= series.ROWS
+    assert means.mean() == pytest.approx(values.mean())
+    assert means.std() < 0.3
+    short = series.condensed(np.arange(100), values[:100])[1]
+    np.testing.assert_array_equal(short, values[:100])
+
+
 def test_a_line_is_broken_where_time_jumps() -> None:
-    t, values = series.drawn(np.array([0, 1, 2, 100, 101, 102]), np.arange(6.0))
+    t, values = series.broken(np.array([0, 1, 2, 100, 101, 102]), np.arange(6.0))
     np.testing.assert_array_equal(np.isnan(values), [False, False, False, True, False, False, False])
     assert len(t) == 7
 

@@ -95,7 +95,9 @@ def log_axis(title: str, *values: Any) -> dict[str, Any]:
     """A logarithmic axis, marked at 1, 2 and 5 of each power of ten; at the powers alone where `values` span many."""
     seen = np.concatenate([np.asarray(part, dtype=float) for part in values])
     seen = seen[seen > 0]
-    low, high = np.floor(np.log10([seen.min(), seen.max()])).astype(int) if len(seen) else (0, 0)
+    if not len(seen) or seen.max() < 10 * seen.min():
+        return axis(title, type="log", tickformat="~g")  # plotly marks a short one well
+    low, high = np.floor(np.log10([seen.min(), seen.max()])).astype(int)
     digits = (1, 2, 5) if high - low < 3 else (1,)
     ticks = [digit * 10.0**power for power in range(low, high + 2) for digit in digits]
     return axis(title, type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])

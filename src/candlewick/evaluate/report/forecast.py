@@ -47,7 +47,7 @@ def against_truth(material: Material, means: Mapping[str, "pl.DataFrame"]) -> Ma
     rows = max((means[material.main]["symbol"] == symbol).sum() for symbol in pictures)
     told = [
         _TOLD[material.kind].format(last=_last_class(material)),
-        f"Of {rows:,} points each line keeps the lowest and highest of every stretch." if rows > series.POINTS else "",
+        f"Each point is the mean of {2 * rows / series.ROWS:.0f} rows or so." if rows > series.ROWS else "",
         f"The first {_INSTRUMENTS} of {len(symbols)} instruments." if len(symbols) > _INSTRUMENTS else "",
     ]
     first = Chart("Over time", " ".join(filter(None, told)), pictures, "Instrument", 420)
@@ -66,12 +66,12 @@ _TOLD = {
 def _over_time(material: Material, means: Mapping[str, "pl.DataFrame"], symbol: str) -> Picture:
     scale = scale_of(material.kind)
     main = _of(means[material.main], symbol)
-    t, truth = main["t"].to_numpy(), scale(main["truth"].to_numpy())
+    t, truth = series.condensed(main["t"].to_numpy(), main["truth"].to_numpy())
+    truth = scale(truth)
     if scale.root:
         truth = np.where(truth > 0, truth, np.nan)  # a logarithm has no place for them
-    kept = series.thinned(truth)
-    traces = [dots("truth", milliseconds(t[kept]), truth[kept], "var(--truth)", size=3.5, opacity=0.7)]
-    traces += _band(main, scale, material.colour(material.main))
+    traces = [dots("truth", milliseconds(t), truth, "var(--truth)", size=3.5, opacity=0.7)]
+    traces += _band(main, scale)
     traces += _lines(material, {model: _of(means[model], symbol) for model in material.drawn}, "value", scale)
     return Picture(traces, {"xaxis": dates(), "yaxis": scale.axis("volatility" if scale.root else "label", truth)})
 
@@ -83,7 +83,7 @@ def _classes_over_time(material: Material, means: Mapping[str, "pl.DataFrame"], 
     window = min(len(hit), max(20, len(hit) // 40))
     share = np.convolve(hit, np.ones(window) / window, mode="valid")
     middle = t[window // 2 : window // 2 + len(share)]
-    x, y = series.drawn(middle, share)
+    x, y = series.broken(*series.condensed(middle, share))
     name = f"share of “{_last_class(material)}” among {window} labels"
     traces = [line(name, milliseconds(x), y, "var(--truth)")]
     traces += _lines(material, {model: _of(means[model], symbol) for model in material.drawn}, last, Scale(root=False))
@@ -93,7 +93,8 @@ def _classes_over_time(material: Material, means: Mapping[str, "pl.DataFrame"], 
 def _lines(material: Material, frames: Mapping[str, "pl.DataFrame"], column: str, scale: Scale) -> list[Trace]:
     traces = []
     for model, own in frames.items():
-        x, y = series.drawn(own["t"].to_numpy(), scale(own[column].to_numpy()))
+        t, value = series.condensed(own["t"].to_numpy(), own[column].to_numpy())
+        x, y = series.broken(t, scale(value))
         traces.append(
             line(model, milliseconds(x), y, material.colour(model),
                  shown=material.of_note(model), legendrank=material.rank(model))
@@ -125,18 +126,18 @@ def _scatter(material: Material, means: Mapping[str, "pl.DataFrame"]) -> Chart:
     return Chart("Forecast and what came", told, pictures, "Model")
 
 
-def _band(main: "pl.DataFrame", scale: Scale, colour: str) -> list[Trace]:
+def _band(main: "pl.DataFrame", scale: Scale) -> list[Trace]:
     levels = sorted((name for name in main.columns if name[:1] == "q"), key=lambda name: float(name[1:]))
     if len(levels) < 2:
         return []
-    kept = np.unique(np.linspace(0, len(main) - 1, min(len(main), series.POINTS)).astype(np.int64))
-    t = milliseconds(main["t"].to_numpy()[kept])
-    low, high = (scale(main[name].to_numpy()[kept]) for name in (levels[0], levels[-1]))
-    edge = {"width": 0}
+    edges = (main[level].to_numpy() for level in (levels[0], levels[-1]))
+    t, low, high = series.condensed(main["t"].to_numpy(), *edges)
+    t = milliseconds(t)
     between = f"quantiles {levels[0][1:]} to {levels[-1][1:]}"
+    look = {"line": {"width": 0}, "legendgroup": "band", "fillcolor": "var(--band)"}
     return [
-        line(between, t, low, colour, showlegend=False, hoverinfo="skip", legendgroup="band") | {"line": edge},
-        line(between, t, high, colour, fill="tonexty", fillcolor="var(--band)", legendgroup="band") | {"line": edge},
+        line(between, t, scale(low), "var(--band)", showlegend=False, hoverinfo="skip") | look,
+        line(between, t, scale(high), "var(--band)", fill="tonexty") | look,
     ]
 
 

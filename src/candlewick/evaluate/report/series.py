@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 POINTS = 1600
 """A line of more points than this is thinned; a screen has about as many columns."""
 
+ROWS = 4000
+"""More forecasts than this are drawn as means of stretches."""
+
 _JUMP = 8
 """Steps longer than this many usual ones break a line."""
 
@@ -43,13 +46,23 @@ def thinned(values: np.ndarray, limit: int = POINTS) -> np.ndarray:
     return np.unique(np.concatenate([[0], order[starts], highest, [len(values) - 1]]))
 
 
-def drawn(t: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Times and values of a line: thinned, and broken by a NaN where time jumps, as over a night."""
-    kept = thinned(values)
-    t, values = t[kept], values[kept].astype(np.float64)
+def condensed(t: np.ndarray, *columns: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Times and columns as they are, or where there are more than `ROWS` rows the means of equal stretches of them.
+
+    What is noise from row to row would otherwise fill a chart with ink. A stretch stands at its first time.
+    """
+    if len(t) <= ROWS:
+        return (t, *columns)
+    starts = np.linspace(0, len(t), ROWS // 2 + 1).astype(np.int64)[:-1]
+    sizes = np.diff(starts, append=len(t))
+    return (t[starts], *(np.add.reduceat(column, starts) / sizes for column in columns))
+
+
+def broken(t: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Times and values of a line, with a NaN wherever time jumps, as over a night."""
     steps = np.diff(t)
     jumps = np.flatnonzero(steps > _JUMP * np.median(steps)) + 1 if len(steps) else np.empty(0, dtype=np.int64)
-    return np.insert(t, jumps, t[jumps - 1]), np.insert(values, jumps, np.nan)
+    return np.insert(t, jumps, t[jumps - 1]), np.insert(values.astype(np.float64), jumps, np.nan)
 
 
 def scores_in_bins(
