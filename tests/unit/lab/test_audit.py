@@ -279,3 +279,19 @@ def test_holm_spends_one_percent_on_all_tests_together() -> None:
     assert [check.passed for check in judged(evidence(LEVEL / 2, LEVEL))] == [False, False]
     assert [check.passed for check in judged(evidence(LEVEL, LEVEL / 2))] == [False, False]
     assert [check.passed for check in judged(evidence(0.5, LEVEL / 2))] == [True, False]
+
+
+def test_a_feature_that_remembers_its_last_answer_is_caught() -> None:
+    from candlewick.features._set import FeatureSet
+    from candlewick.features.log_return import LogReturn
+    from candlewick.lab.audit.causality import features_check
+
+    class Remembering(LogReturn):
+        def run(self, bars: Bars) -> np.ndarray:
+            return answers.setdefault(bars.symbol, super().run(bars))
+
+    answers: dict[str, np.ndarray] = {}
+    bars = market(200)
+    check = features_check(FeatureSet.of([Remembering()]), Panel((bars,)), bars.t[[50, 100]])
+    assert not check.passed
+    assert "keep nothing between runs" in check.message

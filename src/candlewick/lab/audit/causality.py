@@ -134,10 +134,16 @@ def _moved(features: FeatureSet, bars: Bars, cuts: np.ndarray) -> str | None:
         whole = feature.run(bars)
         for number, (cut, end) in enumerate(_inside(bars, cuts)):
             for how, after in _futures(bars, cut, end, extreme=bool(number % 2)):
+                future = after()
                 try:
-                    other = feature.run(after())
+                    other = feature.run(future)
                 except CandlewickError as error:
                     return f"feature {feature.spec_name()} refuses bars of {bars.symbol} that {how} {iso(cut)}: {error}"
+                if len(other) != len(future):
+                    return (
+                        f"feature {feature.spec_name()} gave {len(other)} rows for {len(future)} bars that {how} "
+                        f"{iso(cut)}. It does not compute from the bars it is given: keep nothing between runs."
+                    )
                 place = first_difference(whole[:end], other[:end])
                 if place:
                     row, column = place
