@@ -1,6 +1,7 @@
 """The parts of the audit, one by one."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from candlewick.lab.experiment import Experiment
 from candlewick.lab.prepare import prepare
 from candlewick.samples.roles import Fold, TestRows, TrainRows, ValidationRows
 from candlewick.testing.datasets import odd_dataset
-from candlewick.testing.planted import PLANTED
+from candlewick.testing.planted import PLANTED, _listing
 from candlewick.testing.planted._listing import HONEST
 
 HOUR = 3_600 * 10**9
@@ -295,3 +296,30 @@ def test_a_feature_that_remembers_its_last_answer_is_caught() -> None:
     check = features_check(FeatureSet.of([Remembering()]), Panel((bars,)), bars.t[[50, 100]])
     assert not check.passed
     assert "keep nothing between runs" in check.message
+
+
+def csv_of(bars: Bars, path: Path, **extra: np.ndarray) -> str:
+    wall = pl.Series(bars.t - bars.interval_ns).cast(pl.Datetime("ns", "UTC")).dt.convert_time_zone("America/New_York")
+    stamps = wall.dt.replace_time_zone(None).dt.strftime("%Y-%m-%d %H:%M")
+    pl.DataFrame({"time": stamps, **{name: bars.column(name) for name in bars.columns}, **extra}).write_csv(path)
+    return str(path)
+
+
+def test_a_file_of_wall_clock_stamps_is_cut_and_prepared_again(honest: Experiment, tmp_path: Path) -> None:
+    file = {"name": "file", "path": csv_of(market(900), tmp_path / "bars.csv"), "zone": "America/New_York"}
+    opens, closes = (Experiment.of({**HONEST, "data": {**file, "stamp": stamp}}) for stamp in ("open", "close"))
+    good, bad = (audit(experiment, only=["bars", "stamps"]) for experiment in (opens, closes))
+    assert good.passed
+    assert good.checks[0].message == "bars are the same from raw data that ends at 20 cuts"
+    assert bad.failed == ("stamps",)
+
+
+def test_levels_of_prices_that_were_adjusted_are_named(tmp_path: Path) -> None:
+    bars = market(900)
+    path = csv_of(bars, tmp_path / "bars.csv", adj_close=bars.column("close") * np.linspace(0.5, 1.0, 900))
+    level = f"{_listing.HERE / 'features.py'}:Column"
+    data = {"name": "file", "path": path, "zone": "America/New_York", "stamp": "open", "adjust": True}
+    entry = {**HONEST, "data": data, "features": ["log_return", {"name": level, "column": "close"}]}
+    assert audit(Experiment.of(entry), only=["scale"]).failed == ("scale",)
+    assert audit(Experiment.of({**entry, "data": {**data, "adjust": False}}), only=["scale"]).passed
+    assert audit(Experiment.of({**entry, "features": ["log_return"]}), only=["scale"]).passed
