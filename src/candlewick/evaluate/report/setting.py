@@ -58,7 +58,7 @@ def fill(found: Mapping[str, Any], costs: Mapping[str, Any]) -> str:
 
 
 def day(stamp: str) -> str:
-    """The date of an ISO stamp; with the time where the run is short enough for it to matter."""
+    """The date of an ISO stamp."""
     return stamp.partition("T")[0]
 
 
