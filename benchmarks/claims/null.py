@@ -2,6 +2,10 @@
 
 `python benchmarks/claims/null.py` makes 100 seeds of each null and 20 of the planted market, each a whole run with
 its forecast verdict; `--seeds 5 --planted 2` makes fewer. Ends with 1 when a bound is broken.
+
+The planted product explains 1 % of the variance, so a forecast of the true signal itself leads by about 5 standard
+errors only: the network has 4 hidden units and a strong decay because every further weight costs more than it finds.
+Its recipe was chosen on seeds 100 to 109; the proof runs on seeds from 0.
 """
 
 import argparse
@@ -26,24 +30,28 @@ NULLS = (
 )
 ALLOWED = 5
 PLANTED_NEEDED = 0.95
+SMALL = {"batch": 8, "epochs": 12, "patience": 4}
+LEARNING = {"batch": 16, "epochs": 40, "patience": 8, "learning_rate": 3e-3, "weight_decay": 0.1}
 
 
-def experiment(market: str, seed: int, bars: int, label: str, train: dict[str, Any]) -> dict[str, Any]:
+def experiment(market: str, seed: int, label: str) -> dict[str, Any]:
+    planted = market == "planted"
+    bars, hidden, test, train = (20_000, 4, 0.6, LEARNING) if planted else (4000, 16, 0.5, SMALL)
     return {
         "data": {"name": "synthetic", "market": {"name": market}, "bars": bars, "seed": seed},
         "features": [
             {"name": "log_return", "length": 1},
             {"name": "rolling_zscore", "length": 20, "column": "volume"},
-            *([] if market == "planted" else [
+            *([] if planted else [
                 {"name": "realised_volatility", "length": 20, "unit": "log_volatility"},
                 {"name": "parkinson_volatility", "length": 5, "unit": "log_volatility"},
             ]),
         ],
         "label": {"name": label},
         "length": 24,
-        "split": {"name": "walk_forward", "n_folds": 3, "test": 0.5},
+        "split": {"name": "walk_forward", "n_folds": 3, "test": test},
         "scaler": {"name": "standard"},
-        "model": {"name": "lstm", "layers": 1, "hidden": 16, "dropout": 0.0},
+        "model": {"name": "lstm", "layers": 1, "hidden": hidden, "dropout": 0.0},
         "baselines": ["linear"],
         "train": {"sampling": "streams", "chunk": 32, "warmup": 16, **train},
         "seeds": [0],
@@ -70,18 +78,13 @@ def main() -> int:
     started, workers = elapsed_s(), Parallel(n_jobs=chosen.jobs, return_as="generator")
     figures: dict[str, Any] = {"seeds of each null": chosen.seeds, "seeds of planted": chosen.planted}
     broken = []
-    small = {"batch": 8, "epochs": 12, "patience": 4}
     for market, label in NULLS:
-        runs = (delayed(verdict)(experiment(market, seed, 4000, label, small)) for seed in range(chosen.seeds))
+        runs = (delayed(verdict)(experiment(market, seed, label)) for seed in range(chosen.seeds))
         passed = [found["passed"] for found in _watched(workers(runs), f"{market}, {label}", chosen.seeds)]
         figures[f"{market}, {label}: verdicts that pass"] = sum(passed)
         if sum(passed) > ALLOWED:
             broken.append(f"{market}, {label}")
-    learning = {"batch": 16, "epochs": 40, "patience": 8, "learning_rate": 3e-3}
-    runs = (
-        delayed(verdict)(experiment("planted", seed, 20_000, "forward_return", learning))
-        for seed in range(chosen.planted)
-    )
+    runs = (delayed(verdict)(experiment("planted", seed, "forward_return")) for seed in range(chosen.planted))
     found = list(_watched(workers(runs), "planted", chosen.planted))
     won = [run["main_passed"] and run["worth"]["below"] for run in found]
     figures["planted, forward_return: lstm passes"] = sum(run["main_passed"] for run in found)

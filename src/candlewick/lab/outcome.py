@@ -90,11 +90,8 @@ def _ledger(
 ) -> Trials:
     """Enter every model that was tried, the trivial ones apart, and say how many trials this data has seen."""
     common = (experiment.label.content_id, experiment.split.content_id)
-    rest = {
-        key: value
-        for key, value in experiment.to_dict().items()
-        if key not in ("title", "model", "rivals", "baselines")
-    }
+    of_other_models = ("title", "model", "rivals", "baselines")
+    rest = {key: value for key, value in experiment.identity().items() if key not in of_other_models}
     sharpe = METRICS.build("sharpe")
     assert isinstance(sharpe, TradingMetric)
 
@@ -103,7 +100,7 @@ def _ledger(
         return float(value) if np.isfinite(value) else None
 
     trials = [
-        ledger.Trial(*common, content_id({**rest, "model": model.to_dict()}),
+        ledger.Trial(*common, content_id({**rest, "model": model.identity()}),
                      DEFAULT_LOSS[experiment.label.kind], float(losses[name].mean()), annual(name))
         for name, model in experiment.models.items()
     ]  # fmt: skip
