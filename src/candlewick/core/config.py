@@ -109,6 +109,12 @@ def _fill_group(key: str, value: Any) -> Any:
     return group(key, value) if isinstance(value, str) and value in group_names(key) else value
 
 
+def _groups_hint(loc: Sequence[str | int], value: Any) -> str:
+    names = group_names(str(loc[0])) if len(loc) == 1 and isinstance(value, str) else ()
+    near = difflib.get_close_matches(str(value), names, n=1)
+    return (f" Did you mean {near[0]!r}?" if near else "") + (f" Packaged: {', '.join(names)}." if names else "")
+
+
 def _parse_override(text: str) -> tuple[list[str], Any]:
     name, equals, value = text.partition("=")
     if not equals or not name:
@@ -158,7 +164,8 @@ def _explain(spec: type[BaseModel], item: Mapping[str, Any], where: str) -> str:
     path = ".".join([where, *(str(part) for part in item["loc"])])
     if item["type"] != "extra_forbidden":
         came = f", was {item['input']!r}" if not isinstance(item["input"], dict) else ""
-        return f"{path}: {item['msg']}{came}."
+        said = item["msg"].removeprefix("Value error, ").removesuffix(".")
+        return f"{path}: {said}{came}." + _groups_hint(item["loc"], item["input"])
     allowed = sorted(_fields_at(spec, item["loc"][:-1]))
     near = difflib.get_close_matches(str(item["loc"][-1]), allowed, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""

@@ -126,6 +126,9 @@ def compare(
     entrants = [entrant for done in runs for entrant in contestants(done, alone=len(runs) == 1)]
     if len(entrants) < 2:
         raise ConfigError(f"a comparison needs at least two models, was {len(entrants)}. Name two with --models A,B.")
+    twice = sorted({entrant.name for entrant in entrants if [e.name for e in entrants].count(entrant.name) > 1})
+    if twice:
+        raise ConfigError(f"{', '.join(twice)} would stand twice. Name different runs, in folders of different names.")
     _require_same(runs)
     label = runs[0].experiment.label
     metric = METRICS.build(DEFAULT_LOSS[label.kind])

@@ -82,6 +82,8 @@ class Experiment(Spec):
         labels = list(self.models)
         if len(labels) != 1 + len(self.rivals) + len(self.baselines):
             raise ValueError("the same model stands twice among model, rivals and baselines. Name each once.")
+        for model in self.everything.values():
+            model.count(len(self.feature_set.outputs), self.answer, self.length)
         return self
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,7 +98,7 @@ class Experiment(Spec):
     @property
     def content_id(self) -> str:
         """Identity of what is done; the title is for people."""
-        return content_id({**self.to_dict(), "title": ""})
+        return content_id({**self.identity(), "title": ""})
 
     @classmethod
     def of(cls, source: "str | Path | Mapping[str, Any] | Experiment", *overrides: str) -> "Experiment":
@@ -114,12 +116,15 @@ class Experiment(Spec):
             if isinstance(source, str | Path)
             else config.override(source, overrides)
         )
+        if overrides and data.get("title") and not any(text.startswith("title=") for text in overrides):
+            data["title"] += f" ({', '.join(overrides)})"  # the title alone would say what is no longer done
         return config.validated(cls, data, where="experiment")
 
     def among(self, models: Sequence[str]) -> "Experiment":
         """This experiment about the first of `models`, with the others as rivals and no baselines."""
         first, *rest = models
-        return Experiment.of({**self.to_dict(), "model": first, "rivals": rest, "baselines": []})
+        title = f"{self.title or self.label.spec_name()} ({' against '.join(models)})"
+        return Experiment.of({**self.to_dict(), "title": title, "model": first, "rivals": rest, "baselines": []})
 
     @cached_property
     def feature_set(self) -> FeatureSet:
@@ -175,9 +180,15 @@ _FAMILIES: dict[str, Family[Any]] = {
 
 def _build(family: Family[Any], entry: Any) -> Any:
     """A member, or for models the name of a packaged group such as `lstm5`."""
-    if family is MODELS and isinstance(entry, str) and entry in config.group_names("model"):
+    groups = config.group_names("model") if family is MODELS else ()
+    if isinstance(entry, str) and entry in groups:
         entry = config.group("model", entry)
-    return family.build(entry)
+    try:
+        return family.build(entry)
+    except ConfigError as error:
+        if groups and isinstance(entry, str) and ".py" not in entry:
+            raise ConfigError(f"{error} Packaged with parameters: {', '.join(groups)}.") from None
+        raise
 
 
 def _label(spec: Model, among: Sequence[Model]) -> str:

@@ -7,7 +7,9 @@ import numpy as np
 
 from candlewick.core import files
 from candlewick.core.errors import ConfigError, DataError
+from candlewick.data.bars import Panel
 from candlewick.data.read import read
+from candlewick.evaluate.verdict.words import listed
 from candlewick.lab.gather import belief_columns
 from candlewick.lab.runs import Run, open_run
 from candlewick.lab.unit import forecast, load
@@ -36,6 +38,7 @@ def predict(run: Run | str | Path, bars: Any, *, model: str | None = None, **rea
         raise ConfigError(f"the run has no model {model!r}. It has: {', '.join(experiment.everything)}.")
     fitted = load(_chosen(run, model) / "fitted.safetensors")
     panel = read(bars, **reading).panel
+    _require_known(run, panel)
     data, _ = build(panel, experiment.feature_set, experiment.label, length=experiment.length)
     index = np.flatnonzero(data.ready)
     if len(index) == 0:
@@ -46,6 +49,17 @@ def predict(run: Run | str | Path, bars: Any, *, model: str | None = None, **rea
     belief = forecast(experiment, data, experiment.everything[model], fitted, index)
     columns = {"symbol": np.array(data.symbols)[data.symbol[index]], "t": data.t[index], "value": belief.value}
     return pl.DataFrame({**columns, **belief_columns(belief)})
+
+
+def _require_known(run: Run, panel: Panel) -> None:
+    known = [instrument["symbol"] for instrument in run.record["data"]["instruments"]]
+    unknown = [symbol for symbol in panel.symbols if symbol not in known]
+    if unknown and not getattr(run.experiment.scaler, "pooled", False):
+        raise DataError(
+            f"the run was fitted on {listed(tuple(known[:5]))}, the bars are of {listed(tuple(unknown[:5]))}. "
+            f"Where they are the same instrument, say so with symbol={known[0]} (--symbol {known[0]}); forecasts of "
+            "others need a run with scaler.pooled=true."
+        )
 
 
 def _chosen(run: Run, model: str) -> Path:

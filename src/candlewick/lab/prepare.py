@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from candlewick.core.clock import iso
+from candlewick.core.errors import ConfigError
 from candlewick.data.bars import Panel
 from candlewick.data.interval import format_duration
 from candlewick.data.read import Reading
@@ -65,9 +68,22 @@ def prepare(experiment: Experiment, given: Panel | Reading | None = None) -> Pre
     """
     reading = experiment.data.read() if given is None else given
     panel, lines = (reading, ()) if isinstance(reading, Panel) else (reading.panel, _lines(reading))
+    if experiment.policy is not None:
+        _require_tradable(panel)
     data, notes = build(panel, experiment.feature_set, experiment.label, length=experiment.length)
     folds = experiment.split.folds(data, streams=experiment.streams)
     return Prepared(panel, data, folds, (*lines, *notes))
+
+
+def _require_tradable(panel: Panel) -> None:
+    for bars in panel.bars:
+        close = bars.column("close")
+        if np.any(close <= 0):
+            row = int(np.argmax(close <= 0))
+            raise ConfigError(
+                f"{bars.symbol} cannot be traded by a policy: its close is {close[row]:g} at {iso(bars.t[row])}, and a "
+                "share of equity needs prices above zero. Say policy: null to judge the forecasts alone."
+            )
 
 
 def _lines(reading: Reading) -> tuple[str, ...]:

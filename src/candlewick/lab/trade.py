@@ -65,7 +65,8 @@ class _Stage:
 def trade(prepared: Prepared, forecasts: Forecasts, policy: Policy, costs: Costs) -> Traded:
     """Trade every model's paths on the bars of the test rows, fees, spread and slippage paid."""
     stages = _stages(prepared, np.concatenate([part.index for part in next(iter(forecasts.values()))]))
-    repeated = float(np.mean([open_equals_previous_close(bars) for bars in prepared.panel.bars]))
+    shares = [open_equals_previous_close(bars) for bars in prepared.panel.bars]
+    repeated = float(np.mean(np.nan_to_num(shares, nan=1.0)))  # without opens only closes can fill
     fill = costs.fill_for(repeated)
     year = bars_per_year(np.unique(np.concatenate([stage.bars.t for stage in stages])))
     tracks: dict[str, list[tuple[int, Track]]] = {}

@@ -50,7 +50,11 @@ class Model(Spec):
 
     @abstractmethod
     def count(self, inputs: int, head: Head, length: int) -> tuple[LayerCount, ...]:
-        """Cost per layer for `inputs` feature columns and windows of `length`, from the spec alone, without torch."""
+        """Cost per layer for `inputs` feature columns and windows of `length`, from the spec alone, without torch.
+
+        Raises:
+            ConfigError: the model has no answer for this head, or reads more rows than a window holds.
+        """
 
 
 class Estimator(Model):

@@ -8,6 +8,16 @@ from candlewick.core.errors import ConfigError, TrainingError
 from candlewick.samples.dataset import Samples
 
 
+def require_rows(lags: int, length: int) -> None:
+    """Refuse a model that reads more rows than a window holds.
+
+    Raises:
+        ConfigError: `lags` is more than `length`.
+    """
+    if lags > length:
+        raise ConfigError(f"lags must be at most the window's length {length}, was {lags}. Lower lags or raise length.")
+
+
 def newest(samples: Samples, lags: int) -> np.ndarray:
     """float64 (m, lags * width): the newest `lags` feature rows of each sample, oldest first.
 
@@ -15,8 +25,7 @@ def newest(samples: Samples, lags: int) -> np.ndarray:
         ConfigError: a window does not hold that many rows.
     """
     length = samples.data.length
-    if lags > length:
-        raise ConfigError(f"lags must be at most the window's length {length}, was {lags}. Lower lags or raise length.")
+    require_rows(lags, length)
     if lags == 1:
         return samples.last.astype(np.float64)
     rows = samples.windows[samples.index - length + 1, length - lags :]

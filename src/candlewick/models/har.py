@@ -17,6 +17,7 @@ from pydantic import Field, field_validator
 from candlewick.core.errors import ConfigError, TrainingError
 from candlewick.models._base import Estimator, LayerCount, Weights
 from candlewick.models._heads import SMALLEST_VARIANCE_SHARE, Head, HeadScale, Variance
+from candlewick.models._rows import require_rows
 from candlewick.samples.dataset import Samples
 
 _log = logging.getLogger("candlewick")
@@ -53,12 +54,13 @@ class Har(Estimator):
 
     def count(self, inputs: int, head: Head, length: int) -> tuple[LayerCount, ...]:
         """An intercept, a coefficient a lag, and the smearing factor."""
+        self._check(head)
+        require_rows(self.lags[-1], length)
         return (LayerCount("regression", len(self.lags) + 2, len(self.lags)),)
 
     def fit(self, train: Samples, *, head: Head, scale: HeadScale, seed: int) -> Weights:
         """`coefficients` (intercept first), `log_smear`, and how many rows were `left_out`."""
-        if not isinstance(head, Variance):
-            raise ConfigError(f"har forecasts variances only, was asked for a {type(head).__name__} head. Use linear.")
+        self._check(head)
         echoes = train.echo_window(self.lags[-1])
         whole = ~np.isnan(echoes).any(axis=1)
         needed = 10 * (len(self.lags) + 1)
@@ -89,6 +91,10 @@ class Har(Estimator):
         raw = np.zeros((len(samples), 1))
         raw[~unknown, 0] = self._design(echoes[~unknown], scale) @ weights["coefficients"] + weights["log_smear"]
         return raw
+
+    def _check(self, head: Head) -> None:
+        if not isinstance(head, Variance):
+            raise ConfigError(f"har forecasts variances only, was asked for a {type(head).__name__} head. Use linear.")
 
     def _design(self, echoes: np.ndarray, scale: HeadScale) -> np.ndarray:
         known = ~np.isnan(echoes)

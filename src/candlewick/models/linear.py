@@ -19,7 +19,7 @@ from pydantic import Field
 
 from candlewick.models._base import Estimator, LayerCount, Weights
 from candlewick.models._heads import SMALLEST_PROBABILITY, SMALLEST_VARIANCE_SHARE, Classes, Head, HeadScale, Variance
-from candlewick.models._rows import forward_blocks, newest
+from candlewick.models._rows import forward_blocks, newest, require_rows
 from candlewick.models._spread import around, fit_spread
 from candlewick.samples.dataset import Samples
 
@@ -42,6 +42,7 @@ class Linear(Estimator):
 
     def count(self, inputs: int, head: Head, length: int) -> tuple[LayerCount, ...]:
         """A matrix and an intercept; a head with a spread keeps that too."""
+        require_rows(self.lags, length)
         outputs = head.outputs if isinstance(head, Classes) else 1
         products = inputs * self.lags * outputs
         spread = 0 if isinstance(head, Classes) else fit_spread(head, np.zeros(1)).size

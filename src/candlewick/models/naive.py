@@ -39,6 +39,7 @@ class Naive(Estimator):
 
     def count(self, inputs: int, head: Head, length: int) -> tuple[LayerCount, ...]:
         """Nothing is multiplied; the mean, the spread or the frequencies are kept."""
+        self._check(head)
         return (LayerCount("rule", head.outputs, 0),)
 
     def fit(self, train: Samples, *, head: Head, scale: HeadScale, seed: int) -> Weights:

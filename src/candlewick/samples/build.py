@@ -39,9 +39,9 @@ def build(panel: Panel, features: FeatureSet, label: Label, *, length: int) -> t
     for bars in panel.bars:
         rows = slice(end, end := end + len(bars))
         _run(features, bars, x[rows])
+        labels.append(label.run(bars))
         if echo is not None:
             _run(echo, bars, echoed[rows, None])
-        labels.append(label.run(bars))
         y[rows], known_at[rows] = labels[-1].value, labels[-1].known_at
         position = np.arange(len(bars))
         start[rows] = bars.t[np.maximum(position - reach, 0)]
@@ -67,7 +67,8 @@ def _require_enough(panel: Panel, reach: int, length: int) -> None:
     if short:
         raise DataError(
             f"too few bars for one sample, was {', '.join(short)}. A window of {length} rows and the warm-up before it "
-            f"need {reach + 1} bars. Give longer history, a shorter length or warm-up, or leave those instruments out."
+            f"need {reach + 1} bars. Give longer history, a shorter length, horizon or warm-up, or leave those "
+            "instruments out."
         )
 
 

@@ -62,6 +62,8 @@ def test_runs_that_differ_in_what_must_be_the_same_are_refused(make: Make, tmp_p
         other = run(make(**{**base, **change}), out=tmp_path / name, workers=1)
         with pytest.raises(ConfigError, match=word):
             compare(one, other)
+    with pytest.raises(ConfigError, match="a: har would stand twice"):
+        compare(one, one)
     with pytest.raises(ConfigError, match="at least two models"):
         compare(one)
     with pytest.raises(ConfigError, match="Name the experiment"):

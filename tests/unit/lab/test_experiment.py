@@ -8,7 +8,10 @@ from pydantic import ValidationError
 
 from candlewick.core.config import experiment_names
 from candlewick.core.errors import ConfigError
+from candlewick.data.bars import Panel
+from candlewick.data.synthetic import MARKETS
 from candlewick.lab.experiment import Experiment
+from candlewick.lab.prepare import prepare
 
 Make = Callable[..., Experiment]
 
@@ -27,6 +30,13 @@ def test_a_model_is_switched_by_name_and_changed_by_override() -> None:
     changed = Experiment.of("quickstart", "model=lstm5", "model.hidden=64", "train.learning_rate=1e-4")
     assert (changed.model.layers, changed.model.hidden, changed.train.learning_rate) == (5, 64, 1e-4)
     assert changed.content_id != Experiment.of("quickstart").content_id
+
+
+def test_a_title_says_what_was_changed() -> None:
+    title = Experiment.of("quickstart").title
+    assert Experiment.of("quickstart", "model=lstm5").title == f"{title} (model=lstm5)"
+    assert Experiment.of("quickstart", "model=lstm5", "title=Mine").title == "Mine"
+    assert "lstm3 against lstm5" in Experiment.of("quickstart").among(["lstm3", "lstm5"]).title
 
 
 def test_the_title_is_no_part_of_what_is_done() -> None:
@@ -73,3 +83,26 @@ def test_two_of_a_kind_are_told_apart_by_what_differs(make: Make) -> None:
 def test_an_experiment_is_frozen(make: Make) -> None:
     with pytest.raises(ValidationError):
         make().length = 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"label": {"name": "forward_return"}, "policy": None}, "har forecasts variances only"),
+        ({"model": {"name": "linear", "lags": 40}}, "at most the window's length 24, was 40"),
+        ({"length": 5}, "at most the window's length 5, was 22"),
+        ({"model": "lstm33"}, "Packaged with parameters: lstm10, lstm3"),
+        ({"train": "smal"}, "Did you mean 'small'"),
+        ({"seeds": [0, 0]}, r"experiment: seeds must differ, was \[0, 0\]. Name each once.$"),
+    ],
+)
+def test_what_cannot_be_fitted_is_said_before_anything_is_read(make: Make, changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        make(**changes)
+
+
+def test_prices_that_no_policy_can_trade_are_refused_before_anything_is_fitted(make: Make) -> None:
+    bars = MARKETS.build("clustered").bars(900, 1)
+    spread = Panel((bars.with_values(bars.values - bars.column("close").mean()),))
+    with pytest.raises(ConfigError, match="policy: null"):
+        prepare(make(label={"name": "direction"}, model="linear", baselines=[], policy="threshold"), spread)

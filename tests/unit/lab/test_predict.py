@@ -42,5 +42,5 @@ def test_what_is_missing_is_named(make: Make, tmp_path: Path) -> None:
         predict(done, bars, model="lstm")
     with pytest.raises(DataError, match="too few bars"):
         predict(done, bars[:10])
-    with pytest.raises(DataError, match="OTHER"):
+    with pytest.raises(DataError, match=r"fitted on SYN, the bars are of OTHER.*--symbol SYN"):
         predict(done, Panel((type(bars)("OTHER", bars.t, bars.values, bars.columns, bars.interval_ns),)))

@@ -157,6 +157,15 @@ def test_a_frame_is_run_by_name_and_resumed_with_the_same_bars_only(make: Make, 
         run(plain, out=tmp_path / "other", stamp="close")
 
 
+def test_a_series_without_opens_is_traded_at_the_next_close(make: Make, tmp_path: Path) -> None:
+    close = MARKETS.build("clustered").bars(900, 1).column("close")
+    days = pl.datetime_range(pl.datetime(2020, 1, 1), pl.datetime(2022, 6, 18), "1d", eager=True)
+    frame = pl.DataFrame({"unique_id": "a", "ds": days, "y": close})
+    plain = make(**{**RETURNS, "model": "linear", "baselines": []})
+    done = run(plain, data=frame, out=tmp_path / "run", workers=1, stamp="close", zone="UTC")
+    assert done.record["fill"]["price"] == "next_close"
+
+
 @pytest.mark.parametrize(
     ("changes", "columns"),
     [
