@@ -73,18 +73,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=100, help="seeds of each null")
     parser.add_argument("--planted", type=int, default=20, help="seeds of the planted market")
+    parser.add_argument("--first", type=int, default=0, help="the first seed of each")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs side by side")
     chosen = parser.parse_args()
     started, workers = elapsed_s(), Parallel(n_jobs=chosen.jobs, return_as="generator")
-    figures: dict[str, Any] = {"seeds of each null": chosen.seeds, "seeds of planted": chosen.planted}
+    figures: dict[str, Any] = {
+        "seeds of each null": chosen.seeds,
+        "seeds of planted": chosen.planted,
+        "first seed": chosen.first,
+    }
     broken = []
     for market, label in NULLS:
-        runs = (delayed(verdict)(experiment(market, seed, label)) for seed in range(chosen.seeds))
+        runs = (
+            delayed(verdict)(experiment(market, seed, label))
+            for seed in range(chosen.first, chosen.first + chosen.seeds)
+        )
         passed = [found["passed"] for found in _watched(workers(runs), f"{market}, {label}", chosen.seeds)]
         figures[f"{market}, {label}: verdicts that pass"] = sum(passed)
         if sum(passed) > ALLOWED:
             broken.append(f"{market}, {label}")
-    runs = (delayed(verdict)(experiment("planted", seed, "forward_return")) for seed in range(chosen.planted))
+    runs = (
+        delayed(verdict)(experiment("planted", seed, "forward_return"))
+        for seed in range(chosen.first, chosen.first + chosen.planted)
+    )
     found = list(_watched(workers(runs), "planted", chosen.planted))
     won = [run["main_passed"] and run["worth"]["below"] for run in found]
     figures["planted, forward_return: lstm passes"] = sum(run["main_passed"] for run in found)

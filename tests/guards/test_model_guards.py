@@ -257,8 +257,8 @@ def test_check_model_reports_a_fault_and_an_exception_and_goes_on():
         def predict(self, weights, samples, *, head, scale):
             raise ValueError("no idea")
 
-    outcomes = check_model(Raises)
-    failed = {outcome.contract for outcome in outcomes if not outcome.passed}
+    results = check_model(Raises)
+    failed = {result.name for result in results if not result.passed}
     assert "planted_signal_is_found[point]" in failed
-    assert any("ValueError: no idea" in outcome.message for outcome in outcomes)
-    assert any(outcome.passed for outcome in outcomes)
+    assert any("ValueError: no idea" in result.message for result in results)
+    assert any(result.passed for result in results)

@@ -192,11 +192,15 @@ def _build(family: Family[Any], entry: Any) -> Any:
 
 
 def _label(spec: Model, among: Sequence[Model]) -> str:
+    """The spec's name; where several share it, with as few of its parameters as tell them apart."""
     name = Path(spec.spec_name()).name
     twins = [other.model_dump(mode="json") for other in among if other.spec_name() == spec.spec_name()]
-    own = spec.model_dump(mode="json")
-    differing = [key for key in own if any(twin[key] != own[key] for twin in twins)]
-    return f"{name}[{','.join(f'{key}={own[key]}' for key in differing)}]" if differing else name
+    own, chosen = spec.model_dump(mode="json"), []
+    for key in own:
+        alike = [twin for twin in twins if all(twin[k] == own[k] for k in chosen)]
+        if any(twin[key] != own[key] for twin in alike):
+            chosen.append(key)
+    return f"{name}[{','.join(f'{key}={own[key]}' for key in chosen)}]" if chosen else name
 
 
 def _check_head(head: AnyHead, label: Label) -> None:
