@@ -1,5 +1,6 @@
 """Forecast new bars with the models of a run."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated
 
@@ -24,14 +25,15 @@ def predict(
 ) -> None:
     """Forecast every bar that has a whole window before it, with the newest fit of a run."""
     from candlewick.core.clock import iso
-    from candlewick.core.files import atomic
+    from candlewick.core.files import write_bytes
     from candlewick.lab.predict import predict as forecast
 
     if out.suffix not in _WRITERS:
         raise ConfigError(f"forecasts are written as {' or '.join(_WRITERS)}, was {out.name!r}.")
     frame = forecast(run, bars, model=model, **reading.given())
-    with atomic(out) as temporary:
-        getattr(frame, _WRITERS[out.suffix])(temporary)
+    buffer = BytesIO()
+    getattr(frame, _WRITERS[out.suffix])(buffer)
+    write_bytes(out, buffer.getvalue())
     if not show.data({"out": str(out), "rows": len(frame), "columns": frame.columns}):
         last = frame.group_by("symbol", maintain_order=True).last()
         rows = [(row["symbol"], iso(row["t"]), row["value"]) for row in last.iter_rows(named=True)]

@@ -1,5 +1,6 @@
 """From whole units to metrics, tracks, verdicts and the ledger's entry."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -119,5 +120,7 @@ def _overfitting(experiment: Experiment, traded: trade.Traded) -> dict[str, Any]
 
 
 def _write_parquet(frame: Any, path: Path) -> None:
-    with files.atomic(path) as temporary:
-        frame.write_parquet(temporary)
+    # Through memory: polars reports a full disk as a fault of its own, we as one of storage.
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    files.write_bytes(path, buffer.getvalue())

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as packed
 
 from candlewick.core import files
 from candlewick.core.clock import elapsed_s
@@ -106,8 +107,7 @@ def complete(
     belief = forecast(experiment, data, model, fitted, fold.test.index)
     record["forecast_us_per_row"] = (elapsed_s() - started) / len(fold.test) * 1e6
     save(fitted, place / "fitted.safetensors")
-    with files.atomic(place / "forecasts.safetensors") as path:
-        save_file(_arrays(belief, fold.test.index), path)
+    files.write_bytes(place / "forecasts.safetensors", packed(_arrays(belief, fold.test.index)))
     files.write_json(place / "record.json", {**asdict(unit), "scale": asdict(fitted.scale), **record})
     return place
 
@@ -117,8 +117,7 @@ def save(fitted: Fitted, path: Path) -> None:
     arrays = {f"weights.{name}": np.ascontiguousarray(value) for name, value in fitted.weights.items()}
     arrays |= {f"scaler.{name}": np.ascontiguousarray(value) for name, value in fitted.scaler.items()}
     arrays["scale"] = np.array([fitted.scale.center, fitted.scale.scale])
-    with files.atomic(path) as temporary:
-        save_file(arrays, temporary)
+    files.write_bytes(path, packed(arrays))
 
 
 def load(path: Path) -> Fitted:

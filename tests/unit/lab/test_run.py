@@ -1,6 +1,7 @@
 """The whole journey on small data: what a run leaves, that it repeats, and that a kill costs nothing."""
 
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from candlewick.core.errors import ConfigError, DataError, LeakError
+from candlewick.core.errors import ConfigError, DataError, LeakError, StorageError
 from candlewick.data.bars import Panel
 from candlewick.data.synthetic import MARKETS
 from candlewick.lab.experiment import Experiment
@@ -155,6 +156,24 @@ def test_a_frame_is_run_by_name_and_resumed_with_the_same_bars_only(make: Make, 
         run(done.experiment, resume=done.folder, workers=1)
     with pytest.raises(ConfigError, match="no data was given"):
         run(plain, out=tmp_path / "other", stamp="close")
+
+
+@pytest.mark.parametrize("limit", [1_000, 20_000])
+def test_a_full_disk_is_told_as_one_and_the_run_goes_on_when_there_is_space(
+    make: Make, tmp_path: Path, limit: int
+) -> None:
+    experiment, folder = make(model="linear", seeds=[0]), tmp_path / "run"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        with pytest.raises(StorageError, match="could not be written"):
+            run(experiment, out=folder, workers=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    if (folder / "run.json").is_file():
+        assert run(experiment, resume=folder, workers=1).complete
 
 
 def test_a_series_without_opens_is_traded_at_the_next_close(make: Make, tmp_path: Path) -> None:
