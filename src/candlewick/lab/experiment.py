@@ -195,7 +195,8 @@ def _label(spec: Model, among: Sequence[Model]) -> str:
     """The spec's name; where several share it, with as few of its parameters as tell them apart."""
     name = Path(spec.spec_name()).name
     twins = [other.model_dump(mode="json") for other in among if other.spec_name() == spec.spec_name()]
-    own, chosen = spec.model_dump(mode="json"), []
+    own = spec.model_dump(mode="json")
+    chosen: list[str] = []
     for key in own:
         alike = [twin for twin in twins if all(twin[k] == own[k] for k in chosen)]
         if any(twin[key] != own[key] for twin in alike):

@@ -23,6 +23,9 @@ class TripleBarrier(Label):
     Known at the close of the bar that touches, else of bar t + horizon. No label in the first `length` bars, and
     none where v is 0: there is no barrier.
 
+    Skill on this label need not be skill on direction: even on a random walk of constant volatility timeouts can be
+    forecast, because where v came out low by chance the barriers stand close.
+
     Raises:
         DataError: on `run`, a close that is not positive.
 
