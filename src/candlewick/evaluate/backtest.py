@@ -108,7 +108,8 @@ def portfolio(accounts: Sequence[Account], *, bars_per_year: float, weights: Seq
         t = np.unique(np.concatenate([account.t for account in accounts]))
     clocked = [_on_clock(t, account) for account in accounts]
     equity, held, traded, cost = (sum(s * part[k] for s, part in zip(shares, clocked, strict=True)) for k in range(4))
-    before = np.concatenate([[1.0], equity[:-1]])
+    # Shares may sum to a little less than 1: the start is summed as the bars are, so that resting money earns nothing.
+    before = np.concatenate([[sum(shares)], equity[:-1]])
     return Track(
         t=t,
         returns=_share(equity - before, before),

@@ -7,13 +7,16 @@ import numpy as np
 
 from candlewick.core.clock import iso
 from candlewick.core.errors import ConfigError
+from candlewick.core.words import some
 from candlewick.data.bars import Panel
 from candlewick.data.interval import format_duration
 from candlewick.data.read import Reading
 from candlewick.lab.experiment import Experiment
+from candlewick.models._base import Network
 from candlewick.samples.build import build
 from candlewick.samples.dataset import Dataset
 from candlewick.samples.roles import Fold
+from candlewick.samples.scalers._base import unseen
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +66,7 @@ def prepare(experiment: Experiment, given: Panel | Reading | None = None) -> Pre
 
     Raises:
         DataError: the data cannot be used as it is.
-        ConfigError: a fold would be empty.
+        ConfigError: a fold would be empty, or tests an instrument that it has no training rows of to scale by.
         LeakError: the split and the sampling would together let the future into the past.
     """
     reading = experiment.data.read() if given is None else given
@@ -72,6 +75,8 @@ def prepare(experiment: Experiment, given: Panel | Reading | None = None) -> Pre
         _require_tradable(panel)
     data, notes = build(panel, experiment.feature_set, experiment.label, length=experiment.length)
     folds = experiment.split.folds(data, streams=experiment.streams)
+    for fold in folds:
+        _require_scalable(experiment, data, fold)
     return Prepared(panel, data, folds, (*lines, *notes))
 
 
@@ -84,6 +89,26 @@ def _require_tradable(panel: Panel) -> None:
                 f"{bars.symbol} cannot be traded by a policy: its close is {close[row]:g} at {iso(bars.t[row])}, and a "
                 "share of equity needs prices above zero. Say policy: null to judge the forecasts alone."
             )
+
+
+def _require_scalable(experiment: Experiment, data: Dataset, fold: Fold) -> None:
+    """Every instrument that a fold uses is one that its scaler, fitted on the training rows, can scale."""
+    networks = any(isinstance(model, Network) for model in experiment.everything.values())
+    fitted_on = fold.train if networks else fold.fitting
+    used = np.union1d(fold.fitting.index, fold.test.index)
+    late = np.setdiff1d(data.symbol[used], data.symbol[fitted_on.index])
+    if not len(late):
+        return
+    missing = unseen(experiment.scaler.fit(data, fitted_on), [data.symbols[k] for k in late])
+    if missing:
+        own = experiment.scaler.spec_name()
+        pooled = own if "pooled" in type(experiment.scaler).model_fields else "standard"
+        raise ConfigError(
+            f"fold {fold.id} tests or validates {some(missing)}, of which it has no training rows "
+            f"({len(missing)} of {len(data.symbols)} instruments): scaler {own} cannot scale them. "
+            f"Say scaler: {{name: {pooled}, pooled: true}} for one scale for all instruments, let the test begin "
+            "later, or leave those instruments out."
+        )
 
 
 def _lines(reading: Reading) -> tuple[str, ...]:

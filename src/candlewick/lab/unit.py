@@ -55,7 +55,7 @@ def fit(
     head = experiment.answer
     rows = fold.fitting if isinstance(model, Estimator) else fold.train
     scaler = experiment.scaler.fit(data, rows)
-    scaled = data.with_x(experiment.scaler.apply(scaler, data))
+    scaled = data.with_x(experiment.scaler.apply(scaler, data, fold.fitting.index))
     scale = head.fit_scale(data.y[rows.index])
     if isinstance(model, Estimator):
         weights = model.fit(Samples(scaled, rows.index), head=head, scale=scale, seed=seed)
@@ -76,7 +76,7 @@ def fit(
 
 def forecast(experiment: Experiment, data: Dataset, model: Model, fitted: Fitted, index: np.ndarray) -> Belief:
     """Beliefs for the rows `index` of `data` (unscaled)."""
-    samples = Samples(data.with_x(experiment.scaler.apply(fitted.scaler, data)), index)
+    samples = Samples(data.with_x(experiment.scaler.apply(fitted.scaler, data, index)), index)
     head = experiment.answer
     if isinstance(model, Estimator):
         raw = model.predict(fitted.weights, samples, head=head, scale=fitted.scale)
@@ -151,7 +151,8 @@ def flow(experiment: Experiment, data: Dataset, fold: Fold) -> list[dict[str, An
     from candlewick.train.numerics import gradient_flow
 
     scaler = experiment.scaler.fit(data, fold.train)
-    train = Samples(data.with_x(experiment.scaler.apply(scaler, data)), fold.train.index)
+    scaled = data.with_x(experiment.scaler.apply(scaler, data, fold.train.index))
+    train = Samples(scaled, fold.train.index)
     head, seed = experiment.answer, experiment.seeds[0]
     scale = head.fit_scale(train.y)
     flows = gradient_flow(experiment.model, train, head=head, scale=scale, recipe=experiment.train, seed=seed)

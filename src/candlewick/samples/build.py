@@ -6,6 +6,7 @@ import numpy as np
 
 from candlewick.core.clock import iso
 from candlewick.core.errors import DataError
+from candlewick.core.words import some
 from candlewick.data.bars import Bars, Panel
 from candlewick.features._set import FeatureSet
 from candlewick.labels._base import Label, LabelRows
@@ -21,10 +22,11 @@ def build(panel: Panel, features: FeatureSet, label: Label, *, length: int) -> t
     Every instrument is run on its own. A sample at row i reads the feature rows i - length + 1 .. i, and those read
     up to `warmup - 1` bars more (the echo's warm-up counts too), so `start[i]` is the close of that earliest bar; what
     a feature of fading memory keeps of older bars is within its declared bound.
-    Rows whose window is not whole, or not warmed up, are there but not `ready`.
+    Rows whose window is not whole, or not warmed up, are there but not `ready`: all of them where an instrument, listed
+    late for example, is too short for one sample.
 
     Raises:
-        DataError: an instrument is too short for one sample, or a feature or the echo is not finite after its warm-up.
+        DataError: no instrument is long enough for a sample, or a feature or the echo is not finite after its warm-up.
     """
     echo = FeatureSet.of((label.echo,)) if label.echo is not None else None
     reach = length - 1 + max(features.warmup, echo.warmup if echo else 1) - 1
@@ -63,13 +65,15 @@ def build(panel: Panel, features: FeatureSet, label: Label, *, length: int) -> t
 
 
 def _require_enough(panel: Panel, reach: int, length: int) -> None:
-    short = [f"{bars.symbol} ({len(bars)})" for bars in panel.bars if len(bars) <= reach]
-    if short:
+    if all(len(bars) <= reach for bars in panel.bars):
         raise DataError(
-            f"too few bars for one sample, was {', '.join(short)}. A window of {length} rows and the warm-up before it "
-            f"need {reach + 1} bars. Give longer history, a shorter length, horizon or warm-up, or leave those "
-            "instruments out."
+            f"too few bars for one sample, was {_counted(panel.bars)}. A window of {length} rows and the warm-up "
+            f"before it need {reach + 1} bars. Give longer history, or a shorter length, horizon or warm-up."
         )
+
+
+def _counted(instruments: Sequence[Bars]) -> str:
+    return some([f"{bars.symbol} ({len(bars):,})" for bars in instruments])
 
 
 def _run(features: FeatureSet, bars: Bars, out: np.ndarray) -> None:
@@ -99,7 +103,21 @@ def _notes(panel: Panel, data: Dataset, labels: Sequence[LabelRows], label: Labe
         counts.append((data.labelled & spans, f"with a label across a gap of more than {GAP_BARS} bars (see max_gap)"))
     total = f"{int(data.labelled.sum()):,} of {len(data):,} bars are labelled samples"
     lost = ((int(rows.sum()), what) for rows, what in counts)
-    return (total, *(f"{count:,} bar{'s' * (count != 1)} {what}" for count, what in lost if count))
+    return (
+        total,
+        *(f"{count:,} bar{'s' * (count != 1)} {what}" for count, what in lost if count),
+        *_short(panel, reach),
+    )
+
+
+def _short(panel: Panel, reach: int) -> tuple[str, ...]:
+    short = [bars for bars in panel.bars if len(bars) <= reach]
+    if not short:
+        return ()
+    return (
+        f"{len(short):,} of {len(panel.bars):,} instruments have too few bars for one sample, which takes "
+        f"{reach + 1:,}, and are never forecast: {_counted(short)}",
+    )
 
 
 def _crosses_gap(bars: Bars, rows: LabelRows) -> np.ndarray:

@@ -132,3 +132,9 @@ def test_opens_that_repeat_the_close_move_the_fill_to_the_next_close():
     assert Costs().fill_for(0.11) == "next_close"
     assert Costs(fill="next_open").fill_for(1.0) == "next_open"
     assert Costs(fill="next_close").fill_for(0.0) == "next_close"
+
+
+@pytest.mark.parametrize("count", [3, 6, 49, 200])
+def test_money_that_rests_in_many_accounts_earns_exactly_nothing(count):
+    flat = run([0, 0, 0], close=[100, 50, 100])
+    assert not portfolio([flat] * count, bars_per_year=252.0).returns.any()

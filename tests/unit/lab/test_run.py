@@ -141,6 +141,32 @@ def test_a_panel_is_cut_at_the_same_times_for_all_and_traded_as_one_portfolio(ma
     assert tracks["t"].is_unique().all()
 
 
+def listed_late() -> Panel:
+    """One instrument of 900 bars, one that begins within the second fold's test, one of eight bars."""
+    market = MARKETS.build("clustered")
+    late = market.bars(900, 2, "LATE")[760:]
+    return Panel((market.bars(900, 1, "AAA"), late, market.bars(900, 3, "NEW")[892:]))
+
+
+def test_an_instrument_listed_within_a_test_is_told_before_anything_is_fitted(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"fold 1 tests or validates LATE, .*scaler: {name: standard, pooled: true}"):
+        run(make(**RETURNS), data=listed_late(), out=tmp_path / "run", workers=1)
+    assert not (tmp_path / "run").exists()
+
+
+def test_instruments_listed_late_are_forecast_with_a_pooled_scaler(make: Make, tmp_path: Path) -> None:
+    pooled = make(**RETURNS, scaler={"name": "standard", "pooled": True}, seeds=[0])
+    done = run(pooled, data=listed_late(), out=tmp_path / "run", workers=1)
+    assert set(done.forecasts()["symbol"]) == {"AAA", "LATE"}
+    assert any("1 of 3 instruments" in note and "NEW (8)" in note for note in done.record["data"]["notes"])
+
+
+def test_an_instrument_of_a_few_bars_does_not_stand_in_the_way_of_the_others(make: Make, tmp_path: Path) -> None:
+    panel = listed_late()
+    done = run(make(**RETURNS, seeds=[0]), data=Panel((panel.bars[0], panel.bars[2])), out=tmp_path / "run", workers=1)
+    assert set(done.forecasts()["symbol"]) == {"AAA"}
+
+
 def test_a_frame_is_run_by_name_and_resumed_with_the_same_bars_only(make: Make, tmp_path: Path) -> None:
     bars = MARKETS.build("clustered").bars(900, 1)
     frame = pl.DataFrame({name: bars.column(name) for name in bars.columns}).with_columns(when=bars.t)

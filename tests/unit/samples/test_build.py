@@ -91,9 +91,27 @@ def test_labels_that_cross_a_night_are_counted_where_nothing_forbids_them():
     assert "gap" not in str(build(Panel((walk("A", 40),)), FEATURES, LABEL, length=5)[1])
 
 
-def test_an_instrument_too_short_for_one_sample_is_named():
-    with pytest.raises(DataError, match=r"SHORT \(7\).*need 8 bars"):
-        build(Panel((walk("A", 40), walk("SHORT", 7))), FEATURES, LABEL, length=5)
+def test_an_instrument_too_short_for_one_sample_is_left_aside_and_named():
+    panel = Panel((walk("A", 40), walk("ONE", 1), walk("SHORT", 7)))
+    data, notes = build(panel, FEATURES, LABEL, length=5)
+    alone, _ = build(Panel((panel.bars[0],)), FEATURES, LABEL, length=5)
+    np.testing.assert_array_equal(data.labelled, [*alone.labelled, *[False] * 8])
+    np.testing.assert_array_equal(data.x[:40], alone.x)
+    assert notes[-1] == (
+        "2 of 3 instruments have too few bars for one sample, which takes 8, and are never forecast: ONE (1), SHORT (7)"
+    )
+    assert "too few" not in str(build(Panel((walk("A", 40), walk("B", 8))), FEATURES, LABEL, length=5)[1])
+
+
+def test_many_short_instruments_are_one_readable_note():
+    panel = Panel((walk("A", 40), *(walk(f"S{k}", 3) for k in range(60))))
+    _, notes = build(panel, FEATURES, LABEL, length=5)
+    assert notes[-1].endswith("S0 (3), S1 (3), S2 (3), S3 (3), S4 (3) and 55 more")
+
+
+def test_a_panel_in_which_no_instrument_has_a_sample_is_refused():
+    with pytest.raises(DataError, match=r"was SHORT \(7\), ONE \(1\)\. .*need 8 bars"):
+        build(Panel((walk("SHORT", 7), walk("ONE", 1))), FEATURES, LABEL, length=5)
 
 
 def test_a_value_beyond_float32_is_refused_with_its_row():

@@ -97,6 +97,17 @@ def test_an_instrument_without_training_rows_is_named(data, train):
     assert np.isfinite(pooled.apply(pooled.fit(data, only), data)).all()
 
 
+def test_an_instrument_without_training_rows_is_zero_where_none_of_its_rows_is_asked_for(data, train):
+    only = TrainRows(train.index[data.symbol[train.index] != 1])
+    fitted = Standard().fit(data, only)
+    scaled = Standard().apply(fitted, data, only.index)
+    assert not scaled[data.symbol == 1].any()
+    everything = Standard().apply(Standard().fit(data, train), data)
+    np.testing.assert_array_equal(scaled[data.symbol != 1], everything[data.symbol != 1])
+    with pytest.raises(DataError, match="not seen S1"):
+        Standard().apply(fitted, data, np.flatnonzero(data.symbol == 1)[:1])
+
+
 def test_instruments_are_found_by_name_after_a_round_trip_through_a_file(data, train):
     fitted = Standard().fit(data, train)
     kept = load(save({name: np.ascontiguousarray(array) for name, array in fitted.items()}))

@@ -1,12 +1,13 @@
 """What a scaler is: arrays fitted on training rows, and the one way they are applied."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from candlewick.core.errors import DataError, LeakError
 from candlewick.core.spec import Spec
+from candlewick.core.words import some
 from candlewick.samples.dataset import Dataset
 from candlewick.samples.roles import TrainRows
 
@@ -51,13 +52,15 @@ class Scaler(Spec):
     def _fit(self, data: Dataset, index: np.ndarray) -> Fitted: ...
 
     @staticmethod
-    def apply(fitted: Fitted, data: Dataset) -> np.ndarray:
+    def apply(fitted: Fitted, data: Dataset, asked: np.ndarray | None = None) -> np.ndarray:
         """float32 (n, width), every row of `data` scaled by its instrument's row; NaN (warm-up) becomes 0.
 
-        Instruments are found by name, so `data` may hold fewer than were fitted, in any order.
+        Instruments are found by name, so `data` may hold fewer than were fitted, in any order. `asked` are the rows
+        whose samples will be used, all of them by default: an instrument without training rows is refused where it
+        holds one of them, and is 0 throughout where it does not, as one that is listed only after a fold's test.
 
         Raises:
-            DataError: an instrument had no training rows, or the number of columns differs.
+            DataError: an instrument that is asked for had no training rows, or the number of columns differs.
         """
         center, scale, clip = fitted["center"], fitted["scale"], float(fitted["clip"][0])
         if center.shape[1] != data.x.shape[1]:
@@ -65,8 +68,19 @@ class Scaler(Spec):
                 f"the scaler was fitted on {center.shape[1]} feature columns, was given {data.x.shape[1]}. "
                 "Use the features it was fitted with."
             )
-        out = np.empty(data.x.shape, dtype=np.float32)
-        for (rows, _), k in zip(instruments(data), _fitted_rows(fitted, data.symbols), strict=True):
+        held = np.unique(data.symbol if asked is None else data.symbol[asked])
+        missing = unseen(fitted, [data.symbols[k] for k in held])
+        if missing:
+            raise DataError(
+                f"the scaler has not seen {some(missing)} in training ({len(missing)} of {len(data.symbols)} "
+                "instruments). Use scaler.pooled=true (one scale for all), test later, or leave those instruments out."
+            )
+        row_of = _row_of(fitted)
+        out = np.zeros(data.x.shape, dtype=np.float32)
+        for rows, position in instruments(data):
+            k = row_of.get(data.symbols[position]) if row_of else 0
+            if k is None:
+                continue
             # Computed in float64 inside the loop, stored as float32 in place: no second matrix.
             np.subtract(data.x[rows], center[k], out=out[rows], casting="same_kind")
             np.divide(out[rows], scale[k], out=out[rows], casting="same_kind")
@@ -100,16 +114,11 @@ def _names(fitted: Fitted) -> tuple[str, ...]:
     return tuple(text.split("\n")) if text else ()
 
 
-def _fitted_rows(fitted: Fitted, symbols: tuple[str, ...]) -> list[int]:
-    names = _names(fitted)
-    if not names:
-        return [0] * len(symbols)
-    row_of = {name: k for k, name in enumerate(names) if not np.isnan(fitted["center"][k]).any()}
-    unseen = [symbol for symbol in symbols if symbol not in row_of]
-    if unseen:
-        raise DataError(
-            f"the scaler has not seen {', '.join(unseen[:5])}{' ...' * (len(unseen) > 5)} in training "
-            f"({len(unseen)} of {len(symbols)} instruments). "
-            "Use scaler.pooled=true (one scale for all), test later, or leave those instruments out."
-        )
-    return [row_of[symbol] for symbol in symbols]
+def _row_of(fitted: Fitted) -> dict[str, int]:
+    return {name: k for k, name in enumerate(_names(fitted)) if not np.isnan(fitted["center"][k]).any()}
+
+
+def unseen(fitted: Fitted, symbols: Sequence[str]) -> list[str]:
+    """Those of `symbols` that had no training rows; none where one row serves all instruments."""
+    row_of = _row_of(fitted)
+    return [symbol for symbol in symbols if symbol not in row_of] if _names(fitted) else []
