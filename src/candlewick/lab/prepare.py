@@ -76,7 +76,7 @@ def prepare(experiment: Experiment, given: Panel | Reading | None = None) -> Pre
     data, notes = build(panel, experiment.feature_set, experiment.label, length=experiment.length)
     folds = experiment.split.folds(data, streams=experiment.streams)
     for fold in folds:
-        _require_scalable(experiment, data, fold)
+        require_scalable(experiment, data, fold)
     return Prepared(panel, data, folds, (*lines, *notes))
 
 
@@ -91,8 +91,12 @@ def _require_tradable(panel: Panel) -> None:
             )
 
 
-def _require_scalable(experiment: Experiment, data: Dataset, fold: Fold) -> None:
-    """Every instrument that a fold uses is one that its scaler, fitted on the training rows, can scale."""
+def require_scalable(experiment: Experiment, data: Dataset, fold: Fold) -> None:
+    """Refuse a fold that uses an instrument which its scaler, fitted on the training rows, could not scale.
+
+    Raises:
+        ConfigError: with fold, instruments and remedy.
+    """
     networks = any(isinstance(model, Network) for model in experiment.everything.values())
     fitted_on = fold.train if networks else fold.fitting
     used = np.union1d(fold.fitting.index, fold.test.index)

@@ -89,13 +89,15 @@ def plan(data: Dataset, rows: Rows, *, lanes: int, chunk: int, warmup: int, epoc
     """The chunks of one epoch over `rows`, in `lanes` lanes that begin at other places each epoch.
 
     Rows before a piece's first one are its inputs for `warmup` bars (fewer where the instrument's warmed-up history
-    begins later) without loss; no row after the last of `rows` in its instrument is ever an input.
+    begins later) without loss; no row after the last of `rows` in its instrument is ever an input. There are no more
+    lanes than whole or begun chunks: a lane of a few rows would be nearly all padding, which costs as much as rows do.
 
     Raises:
         ConfigError: there are no rows.
     """
     spans = _spans(data, rows)
     total = sum(span.last - span.first for span in spans)
+    lanes = min(lanes, -(-total // chunk))
     offset = int(random.stream(seed, "stream", epoch).integers(total))
     edges = [offset + total * lane // lanes for lane in range(lanes + 1)]
     arcs = itertools.pairwise(edges)

@@ -27,7 +27,7 @@ class Recipe(Spec):
     sampling: Literal["windows", "streams"] = Field(
         "windows", description="shuffled windows, or contiguous chunks with carried state where every bar is a sample"
     )
-    batch: int = Field(32, ge=1, description="windows of a step, or lanes of a stream")
+    batch: int = Field(32, ge=1, description="windows of a step; lanes of a stream, at most one a chunk of rows")
     chunk: int = Field(64, ge=1, description="bars of a lane that one step sees (streams)")
     warmup: int = Field(256, ge=0, description="bars the state is stepped over before the first forecast (streams)")
     loss: AnyLoss = Field(None, description="null for the head's own")

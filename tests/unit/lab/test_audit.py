@@ -63,6 +63,12 @@ def test_the_cost_is_said_before_anything_is_checked(honest: Experiment) -> None
     assert report.cost.seconds > 0
 
 
+def test_an_instrument_that_cannot_be_scaled_is_told_before_anything_is_checked(honest: Experiment) -> None:
+    panel = Panel((market(700), MARKETS.build("clustered").bars(700, 6, "LATE")[620:]))
+    with pytest.raises(ConfigError, match=r"tests or validates LATE, .*pooled: true"):
+        audit(honest, panel=panel, only=["features"])
+
+
 def test_a_report_is_plain_json_and_says_what_failed() -> None:
     planted = next(planted for planted in PLANTED if planted.name == "shift by one row")
     report = audit(planted.build(), only=["features", "labels"])

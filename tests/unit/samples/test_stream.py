@@ -47,6 +47,14 @@ def test_every_training_row_is_a_sample_exactly_once_an_epoch(data, train, lanes
     assert sorted(seen) == train.index.tolist()
 
 
+def test_there_are_no_more_lanes_than_chunks_of_rows(data, train):
+    spanned = sum(np.ptp(train.index[data.symbol[train.index] == k]) + 1 for k in range(3))
+    most = int(np.ceil(spanned / CHUNK))
+    assert epoch(data, train, lanes=100_000).first.shape[1] == most
+    assert epoch(data, train, lanes=most - 1).first.shape[1] == most - 1
+    assert epoch(data, train, lanes=3, chunk=10_000).first.shape[1] == 1
+
+
 def test_positions_name_the_row_that_stands_there(data, train):
     assert all(position in (-1, row) for _, row, position, _ in walk(epoch(data, train)))
 

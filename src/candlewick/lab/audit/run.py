@@ -17,6 +17,7 @@ from candlewick.lab.audit.fitting import Bench, fit_check, forecasts_check
 from candlewick.lab.audit.futures import cuts_of, moments_of
 from candlewick.lab.audit.report import KINDS, AuditReport, Check, guarded
 from candlewick.lab.experiment import Experiment
+from candlewick.lab.prepare import require_scalable
 from candlewick.samples.build import build
 from candlewick.samples.dataset import Dataset
 from candlewick.samples.roles import Fold
@@ -97,6 +98,8 @@ def _bench(experiment: Experiment, panel: Panel, seed: int) -> tuple[Bench | Non
         folds = experiment.split.folds(data, streams=experiment.streams)
     except LeakError as error:
         return None, Check("split", False, str(error))
+    for fold in folds:
+        require_scalable(experiment, data, fold)
     return Bench(experiment, panel, data, tuple(folds), seed), None
 
 

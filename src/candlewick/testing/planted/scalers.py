@@ -46,6 +46,6 @@ class ScaledByWhatItIsGiven(_Standard):
     """Nothing is fitted: whatever rows come are scaled by their own mean and deviation."""
 
     @staticmethod
-    def apply(fitted: Fitted, data: Dataset) -> np.ndarray:
+    def apply(fitted: Fitted, data: Dataset, asked: np.ndarray | None = None) -> np.ndarray:
         x = (data.x - np.nanmean(data.x, axis=0)) / np.nanstd(data.x, axis=0)
         return np.nan_to_num(x, nan=0.0).astype(np.float32)
