@@ -7,7 +7,9 @@ from candlewick.evaluate.metrics import DEFAULT_LOSS, METRICS
 from candlewick.evaluate.metrics._base import ForecastMetric, TradingMetric
 from candlewick.evaluate.policies import POLICIES
 from candlewick.testing.metric_contracts import FORECAST_CONTRACTS, TRADING_CONTRACTS
+from candlewick.testing.metric_contracts import every_parameter_matters as metric_parameters
 from candlewick.testing.policy_contracts import BACKTEST_CONTRACTS, POLICY_CONTRACTS
+from candlewick.testing.policy_contracts import every_parameter_matters as policy_parameters
 
 SPECS = [METRICS.build(name) for name in METRICS.names()]
 FORECAST = [spec for spec in SPECS if isinstance(spec, ForecastMetric)]
@@ -44,6 +46,16 @@ def test_trading_metric(metric, contract):
 @pytest.mark.parametrize("entry", POLICY, ids=of)
 def test_policy(entry, contract):
     contract(POLICIES.build(entry))
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_every_parameter_of_a_metric_matters(name):
+    metric_parameters(METRICS.member(name))
+
+
+@pytest.mark.parametrize("name", POLICIES.names())
+def test_every_parameter_of_a_policy_matters(name):
+    policy_parameters(POLICIES.member(name))
 
 
 @pytest.mark.parametrize("contract", BACKTEST_CONTRACTS, ids=of)

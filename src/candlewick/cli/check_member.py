@@ -1,5 +1,7 @@
 """A family's contracts on one member: a file of the user's own, or a packaged name."""
 
+import contextlib
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,8 +24,6 @@ _CONTRACTS = {
     "metrics": "metric",
     "policies": "policy",
 }
-_WHOLE = ("metrics", "policies")
-"""Families whose contracts are about the defaults and stop at the first that is broken."""
 
 
 def check_member(
@@ -36,8 +36,9 @@ def check_member(
 
     Exit code 0 where every contract is kept, 1 where one is broken.
     """
-    title, spec = _found(member)
-    with show.progress() as progress:
+    # What a member prints is kept out of what is printed here, which a program may read.
+    with contextlib.redirect_stdout(sys.stderr), show.progress() as progress:
+        title, spec = _found(member)
         progress.stage(f"contracts of {title} on {spec.__name__}", 1)
         results = _results(title, spec)
         progress.advance()
@@ -66,7 +67,13 @@ def _found(member: str) -> tuple[str, type[Any]]:
         return title, spec
     if ".py" in member:
         # A file without a member of a family says "found none" for it; another refusal says more.
-        raise ConfigError(next((text for text in refusals if "found none" not in text), refusals[0]))
+        telling = [text for text in refusals if "found none" not in text]
+        if telling:
+            raise ConfigError(telling[0])
+        bases = ", ".join(family(title).base.__name__ for title in FAMILIES)
+        raise ConfigError(
+            f"{member} must define exactly one public class of a family: a subclass of {bases}; found none."
+        )
     raise ConfigError(
         f"no family has a member called {member!r}. Name a file of your own, or a member that "
         f"`candlewick {'`, `candlewick '.join(_CONTRACTS)}` list."
@@ -74,11 +81,7 @@ def _found(member: str) -> tuple[str, type[Any]]:
 
 
 def _results(title: str, spec: type[Any]) -> Sequence["Result"]:
-    from candlewick.testing.settings import defaults, judge
-
     one = _CONTRACTS[title]
     check = getattr(import_module(f"candlewick.testing.{one}_contracts"), f"check_{one}")
-    if title in _WHOLE:
-        return [judge(f"every {one} contract", check, [defaults(spec)])]
     results: Sequence[Result] = check(spec)
     return results

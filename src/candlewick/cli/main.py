@@ -1,6 +1,7 @@
 """The `candlewick` command. Commands live a file each and are imported when they are called."""
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -8,7 +9,8 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from candlewick.core.errors import CandlewickError, MissingDependencyError
+from candlewick.core.errors import CandlewickError, ConfigError, MissingDependencyError
+from candlewick.core.registry import USER_MODULE
 
 EXIT_CODES = """
 Exit codes: 0 done (for check, audit and check-member: nothing found); 1 something was found;
@@ -93,8 +95,24 @@ def call(arguments: Sequence[str]) -> int:
             "Install candlewick with its extras: pip install 'candlewick[train,io]'.",
             MissingDependencyError.exit_code,
         )
-    except Exception:
-        return _defect()
+    except Exception as error:
+        place = _in_a_users_file(error)
+        return _defect() if place is None else _fail(place, ConfigError.exit_code)
+
+
+def _in_a_users_file(error: Exception) -> str | None:
+    """Where a member of the user's own raised `error`, in this process or a worker; None where none did."""
+    own = {module.__file__ for name, module in list(sys.modules.items()) if name.startswith(USER_MODULE)}
+    # As text, because of a worker's error only the text of its traceback comes back.
+    lines = re.findall(r'File "(.+)", line (\d+), in (\S+)', "".join(traceback.format_exception(error)))
+    places = [place for place in lines if place[0] in own]
+    if not places:
+        return None
+    path, line, function = places[-1]
+    return (
+        f"a member of your own raised an error: {path}, line {line}, in {function}: {type(error).__name__}: {error}. "
+        f"Mend it; `candlewick check-member {path}` tries it on its own."
+    )
 
 
 def _fail(text: str, code: int) -> int:

@@ -18,6 +18,8 @@ from candlewick.core.errors import ConfigError
 from candlewick.core.spec import Spec
 
 S = TypeVar("S", bound=Spec)
+USER_MODULE = "candlewick_user_"
+"""How the names of modules begin that are loaded from users' files."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class Family(Generic[S]):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         place = hashlib.sha256(str(path).encode()).hexdigest()
         # Named after its content too: an edited file is another module, so a long session sees the edit.
-        module_name = f"candlewick_user_{path.stem}_{place[:8]}_{digest[:12]}"
+        module_name = f"{USER_MODULE}{path.stem}_{place[:8]}_{digest[:12]}"
         module = sys.modules.get(module_name)
         if module is None:
             spec = importlib.util.spec_from_file_location(module_name, path)

@@ -3,13 +3,15 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from candlewick.core.errors import DataError
+from candlewick.core.errors import ConfigError, DataError
 from candlewick.core.random import stream
 from candlewick.evaluate.metrics._base import ForecastMetric, Kind, Metric, TradingMetric
 from candlewick.evaluate.track import Track, Trades
+from candlewick.testing.settings import Result, defaults, judge, moved
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +96,29 @@ def order_does_not_matter(metric: ForecastMetric) -> None:
         shuffled = case.taken(stream(7, "order").permutation(len(case.truth)))
         if not _close(case.score(metric), shuffled.score(metric)):
             raise AssertionError(f"on {kind}, the score depends on the order of the rows.")
+
+
+def groups_make_the_score(metric: ForecastMetric) -> None:
+    """Where a score can be had from groups of rows, it is that of the rows."""
+    starts = np.arange(0, 600, 7)
+    for kind in metric.kinds:
+        case = forecast_case(kind, wrong=0.3)
+        groups = metric.grouped(case.truth, case.value, case.probabilities, starts)
+        if groups is None:
+            continue
+        if len(groups) != len(starts) or not _near(metric.of_groups(groups), case.score(metric)):
+            raise AssertionError(f"on {kind}, of_groups of all groups is not the score.")
+
+
+def groups_make_the_score_of_tracks(metric: TradingMetric) -> None:
+    """Where a score can be had from groups of bars or trades, it is that of the track."""
+    whole = track()
+    starts = np.arange(0, len(whole.trades if metric.reads == "trades" else whole), 7)
+    groups = metric.grouped(whole, starts)
+    if groups is None:
+        return
+    if len(groups) != len(starts) or not _near(metric.of_groups(groups, whole.bars_per_year), metric.score(whole)):
+        raise AssertionError("of_groups of all groups is not the score.")
 
 
 def nan_is_refused(metric: ForecastMetric) -> None:
@@ -190,6 +215,7 @@ FORECAST_CONTRACTS: tuple[Callable[[ForecastMetric], None], ...] = (
     rows_make_the_score,
     order_does_not_matter,
     nan_is_refused,
+    groups_make_the_score,
 )
 
 TRADING_CONTRACTS: tuple[Callable[[TradingMetric], None], ...] = (
@@ -197,23 +223,53 @@ TRADING_CONTRACTS: tuple[Callable[[TradingMetric], None], ...] = (
     calendar_is_the_tracks_own,
     undefined_is_nan,
     broken_tracks_are_refused,
+    groups_make_the_score_of_tracks,
 )
 
 
-def check_metric(metric: Metric) -> None:
-    """All contracts of a metric's kind.
+def every_parameter_matters(metric_class: type[Metric]) -> None:
+    """Every field, moved on its own, changes a score."""
+    base = defaults(metric_class)
+    for name in metric_class.model_fields:
+        if all(_scores(base) == _scores(other) for other in moved(base, name)):
+            raise AssertionError(f"the parameter {name} changes no score. Use it, or remove it.")
 
-    Raises:
-        AssertionError: with the sentence of the first contract that is broken.
+
+def check_metric(metric_class: type[Metric]) -> list[Result]:
+    """Every contract of the metric's kind over the defaults, and every parameter moved; nothing raises.
+
+    >>> from candlewick.evaluate.metrics import METRICS
+    >>> all(result.passed for result in check_metric(METRICS.member("mae")))
+    True
     """
-    if isinstance(metric, ForecastMetric):
-        for contract in FORECAST_CONTRACTS:
-            contract(metric)
-    elif isinstance(metric, TradingMetric):
-        for trading_contract in TRADING_CONTRACTS:
-            trading_contract(metric)
+    try:
+        base = defaults(metric_class)
+    except (AssertionError, ConfigError) as error:
+        return [Result("settings", False, str(error))]
+    contracts: tuple[Callable[[Any], None], ...]
+    if isinstance(base, ForecastMetric):
+        contracts = FORECAST_CONTRACTS
+    elif isinstance(base, TradingMetric):
+        contracts = TRADING_CONTRACTS
     else:
-        raise AssertionError(f"{type(metric).__name__} is neither a ForecastMetric nor a TradingMetric.")
+        return [Result("settings", False, f"{metric_class.__name__} is neither a ForecastMetric nor a TradingMetric.")]
+    results = [judge(contract.__name__, contract, [base]) for contract in contracts]
+    return [*results, judge(every_parameter_matters.__name__, every_parameter_matters, [metric_class])]
+
+
+def _scores(metric: Metric) -> list[float]:
+    if isinstance(metric, ForecastMetric):
+        return [_unsure(forecast_case(kind, wrong=0.3)).score(metric) for kind in metric.kinds]
+    assert isinstance(metric, TradingMetric)
+    return [metric.score(track())]
+
+
+def _unsure(case: Case) -> Case:
+    """The same forecasts, with probabilities of every size between 0 and 1."""
+    if case.probabilities is None:
+        return case
+    doubt = stream(7, "doubt").dirichlet(np.ones(case.probabilities.shape[1]), len(case.truth))
+    return replace(case, probabilities=(case.probabilities + doubt) / 2)
 
 
 def _first_bars(whole: Track, n: int) -> Track:
@@ -235,6 +291,10 @@ def _rows(array: np.ndarray | None, order: np.ndarray) -> np.ndarray | None:
 
 def _close(first: float, second: float) -> bool:
     return bool(np.isclose(first, second, rtol=1e-12, atol=1e-15))
+
+
+def _near(first: float, second: float) -> bool:
+    return bool(np.isclose(first, second, rtol=1e-9, atol=1e-12))
 
 
 def _with_nan(array: np.ndarray) -> np.ndarray:

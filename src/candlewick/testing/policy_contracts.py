@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from candlewick.core.errors import ConfigError
 from candlewick.core.random import stream
 from candlewick.evaluate.backtest import Account
 from candlewick.evaluate.costs import Costs
 from candlewick.evaluate.policies._base import Kind, Policy
+from candlewick.testing.settings import Result, defaults, judge, moved, settings
 
 Backtest = Callable[..., Account]
 BARS_PER_YEAR = 252.0
@@ -69,14 +71,32 @@ POLICY_CONTRACTS: tuple[Callable[[Policy], None], ...] = (
 )
 
 
-def check_policy(policy: Policy) -> None:
-    """All contracts of a policy.
+def every_parameter_matters(policy_class: type[Policy]) -> None:
+    """Every field, moved on its own from some setting, moves some position."""
+    bases = settings(policy_class)
+    for name in policy_class.model_fields:
+        if not any(_positions(base) != _positions(other) for base in bases for other in moved(base, name)):
+            raise AssertionError(f"the parameter {name} moves no position. Use it, or remove it.")
 
-    Raises:
-        AssertionError: with the sentence of the first contract that is broken.
+
+def check_policy(policy_class: type[Policy]) -> list[Result]:
+    """Every contract over the defaults, and every parameter moved; nothing raises.
+
+    >>> from candlewick.evaluate.policies import POLICIES
+    >>> all(result.passed for result in check_policy(POLICIES.member("threshold")))
+    True
     """
-    for contract in POLICY_CONTRACTS:
-        contract(policy)
+    try:
+        base = defaults(policy_class)
+    except (AssertionError, ConfigError) as error:
+        return [Result("settings", False, str(error))]
+    results = [judge(contract.__name__, contract, [base]) for contract in POLICY_CONTRACTS]
+    return [*results, judge(every_parameter_matters.__name__, every_parameter_matters, [policy_class])]
+
+
+def _positions(policy: Policy) -> list[bytes]:
+    cases = (forecasts(kind) for kind in policy.kinds)
+    return [policy.targets(*case, bars_per_year=BARS_PER_YEAR).tobytes() for case in cases]
 
 
 def never_fills_on_the_deciding_bar(backtest: Backtest) -> None:

@@ -1,7 +1,9 @@
 """Several settings of a member, found from its fields, and the outcome of its contracts over them."""
 
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -76,10 +78,16 @@ def judge(name: str, contract: Callable[[T], None], cases: Iterable[T]) -> Resul
         try:
             contract(case)
         except (AssertionError, CandlewickError) as error:
-            return Result(name, False, f"{case!r}: {error}")
+            return Result(name, False, f"{_told(case)}: {error}")
         except Exception as error:  # a stranger's member may raise anything: that is a broken contract, not our crash
-            return Result(name, False, f"{case!r}: {type(error).__name__}: {error}")
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{Path(last.filename).name}, line {last.lineno}, in {last.name}"
+            return Result(name, False, f"{_told(case)}: {type(error).__name__}: {error} ({place})")
     return Result(name, True, "")
+
+
+def _told(case: Any) -> str:
+    return case.__name__ if isinstance(case, type) else repr(case)
 
 
 def _candidates(field: FieldInfo, now: Any) -> list[Any]:
