@@ -8,7 +8,8 @@ import numpy as np
 from candlewick.core.errors import DataError
 from candlewick.core.random import seed_for
 from candlewick.evaluate.metrics._base import ForecastMetric, TradingMetric
-from candlewick.evaluate.statistics.bootstrap import Interval, block_length, interval
+from candlewick.evaluate.statistics.bootstrap import Interval, block_length, checked_rows, interval
+from candlewick.evaluate.statistics.groups import drawn_rows, group_means, group_size, group_starts, group_sums
 from candlewick.evaluate.track import Track, Trades
 
 RESAMPLES = 500
@@ -68,6 +69,8 @@ class Spread:
 def forecast_spread(metric: ForecastMetric, by_seed: Mapping[int, Forecasts], *, seed: int) -> Spread:
     """The spread of a forecast metric from each seed's forecasts; rows of one time are resampled together.
 
+    In series of more than `MOST_GROUPS` times it is groups of consecutive ones that are resampled, by their sums.
+
     Raises:
         DataError: no seeds, or forecasts that the metric refuses.
     """
@@ -90,6 +93,9 @@ def track_spread(
 
     Bars are resampled in blocks for metrics of returns, trades for metrics of trades. A trade belongs to the fold of
     its entry. A drawdown of resampled bars keeps short dependence only; read its interval as a rough one.
+
+    Of more than `MOST_GROUPS` bars or trades it is groups of consecutive ones that are resampled, by their sums. A
+    drawdown follows the equity within each group and from group to group, so that no bar is skipped.
 
     Raises:
         DataError: no seeds, or a track that the metric refuses.
@@ -125,51 +131,78 @@ def _deviation(scores: Mapping[int, float]) -> float:
 
 
 def _over_times(metric: ForecastMetric, forecasts: Forecasts, seed: int) -> Interval:
-    order = np.argsort(forecasts.t, kind="stable")
-    forecasts = forecasts[order]
-    starts = np.flatnonzero(np.diff(forecasts.t, prepend=forecasts.t[0] - 1))
+    forecasts = forecasts[np.argsort(forecasts.t, kind="stable")]
+    starts, size = time_groups(forecasts.t)
     rows = metric.rows(forecasts.truth, forecasts.value, forecasts.probabilities)
-    if rows is not None:
+    if rows is None:
+        block = block_length(np.add.reduceat(forecasts.truth * forecasts.value, starts))
+        score = drawn_score(metric, forecasts, starts, whole=size == 1)
+    else:
         counted = ~np.isnan(rows)
-        sums = np.column_stack(
-            [np.add.reduceat(np.where(counted, rows, 0.0), starts), np.add.reduceat(counted, starts)]
-        )
-        return interval(lambda drawn: _mean_score(metric, drawn), sums, seed=seed, resamples=RESAMPLES)
-    block = block_length(np.add.reduceat(forecasts.truth * forecasts.value, starts))
-    positions = np.arange(len(starts), dtype=np.float64)
-    return interval(drawn_score(metric, forecasts, starts), positions, seed=seed, resamples=RESAMPLES, block=block)
+        block = block_length(group_sums(np.column_stack([np.where(counted, rows, 0.0), counted]), starts))
+        score = drawn_score(metric, forecasts, starts, whole=False)
+    return interval(score, _positions(starts), seed=seed, resamples=RESAMPLES, block=block, size=size)
 
 
-def _mean_score(metric: ForecastMetric, sums: np.ndarray) -> float:
-    total, count = sums.sum(axis=0)
-    return metric.of_mean(float(total / count)) if count else float("nan")
+def time_groups(t: np.ndarray) -> tuple[np.ndarray, int]:
+    """Where groups of rows begin in rows of times `t`, in order, and the times in a group.
+
+    A group is one time, or in series of more than `MOST_GROUPS` times several.
+    """
+    times = np.flatnonzero(np.diff(t, prepend=t[0] - 1))
+    return times[group_starts(len(times))], group_size(len(times))
 
 
-def drawn_score(metric: ForecastMetric, forecasts: Forecasts, starts: np.ndarray) -> Callable[[np.ndarray], float]:
-    """The metric as a statistic of drawn times: positions in `starts`, where the rows of each time begin."""
-    sizes = np.diff(starts, append=len(forecasts.t))
+def drawn_score(
+    metric: ForecastMetric, forecasts: Forecasts, starts: np.ndarray, *, whole: bool
+) -> Callable[[np.ndarray], float]:
+    """The metric as a statistic of drawn groups of rows: positions in `starts`, where each begins.
 
-    def score(positions: np.ndarray) -> float:
-        drawn = positions.astype(np.int64)
-        # All rows of each drawn time, in order: the start of its run, then one further for each of its rows.
-        ends = np.cumsum(sizes[drawn])
-        rows = np.arange(ends[-1]) + np.repeat(starts[drawn] - ends + sizes[drawn], sizes[drawn])
-        part = forecasts[rows]
+    It is the metric of all their rows where `whole`, and else made of the groups' sums where the metric has such.
+    """
+    groups = None if whole else metric.grouped(forecasts.truth, forecasts.value, forecasts.probabilities, starts)
+
+    def of_rows(positions: np.ndarray) -> float:
+        part = forecasts[drawn_rows(positions.astype(np.int64), starts, len(forecasts.t))]
         return metric.score(part.truth, part.value, part.probabilities)
 
-    return score
+    return of_rows if groups is None else lambda positions: metric.of_groups(groups[positions.astype(np.int64)])
 
 
 def _over_track(metric: TradingMetric, track: Track, seed: int) -> Interval:
-    if metric.reads == "trades":
-        rows = np.column_stack([track.trades.gross, track.trades.profit])
-        return interval(lambda drawn: metric.score(_with_trades(track, drawn)), rows, seed=seed, resamples=RESAMPLES)
-    rows = np.column_stack([track.returns, track.traded])
-    return interval(lambda drawn: metric.score(with_bars(track, drawn)), rows, seed=seed, resamples=RESAMPLES)
+    trades = metric.reads == "trades"
+    columns = [track.trades.gross, track.trades.profit] if trades else [track.returns, track.traded]
+    rows = checked_rows(np.column_stack(columns))
+    starts = group_starts(len(rows))
+    score = drawn_track_score(metric, track, rows, starts)
+    block = block_length(group_means(rows, starts))
+    return interval(score, _positions(starts), seed=seed, resamples=RESAMPLES, block=block, size=group_size(len(rows)))
 
 
-def with_bars(track: Track, rows: np.ndarray) -> Track:
-    """The track with other bars: float64 (n, 2), returns and what was traded."""
+def drawn_track_score(
+    metric: TradingMetric, track: Track, rows: np.ndarray, starts: np.ndarray
+) -> Callable[[np.ndarray], float]:
+    """The metric as a statistic of drawn groups: positions in `starts`, where each begins.
+
+    `rows` is float64 (n, 2), what the metric reads of the track: returns and what was traded of each bar, or profit
+    before and after costs of each trade. Groups of one row are scored as tracks, longer ones by their sums.
+    """
+    groups = metric.grouped(track, starts) if len(starts) < len(rows) else None
+    made = _with_trades if metric.reads == "trades" else _with_bars
+
+    def of_rows(positions: np.ndarray) -> float:
+        return metric.score(made(track, rows[drawn_rows(positions.astype(np.int64), starts, len(rows))]))
+
+    if groups is None:
+        return of_rows
+    return lambda positions: metric.of_groups(groups[positions.astype(np.int64)], track.bars_per_year)
+
+
+def _positions(starts: np.ndarray) -> np.ndarray:
+    return np.arange(len(starts), dtype=np.float64)
+
+
+def _with_bars(track: Track, rows: np.ndarray) -> Track:
     return replace(track, returns=rows[:, 0], traded=rows[:, 1])
 
 

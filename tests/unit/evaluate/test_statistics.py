@@ -10,13 +10,15 @@ from scipy.signal import lfilter
 from statsmodels.stats.multitest import multipletests
 
 from candlewick.core.errors import DataError
-from candlewick.evaluate.statistics.bootstrap import Interval, block_length, interval, mean
+from candlewick.evaluate.statistics import groups, spa
+from candlewick.evaluate.statistics.bootstrap import Interval, block_length, interval, mean, mean_interval
 from candlewick.evaluate.statistics.deflated_sharpe import deflated_sharpe, expected_best_sharpe
 from candlewick.evaluate.statistics.diebold_mariano import diebold_mariano, long_run_variance
+from candlewick.evaluate.statistics.groups import MOST_GROUPS
 from candlewick.evaluate.statistics.holm import holm
 from candlewick.evaluate.statistics.model_confidence_set import model_confidence_set
 from candlewick.evaluate.statistics.overfitting import overfitting
-from candlewick.evaluate.statistics.spa import MOST_ROWS, bootstrap_p, superiority
+from candlewick.evaluate.statistics.spa import bootstrap_p, superiority
 
 
 def persistent(rng, n, persistence, k=1):
@@ -119,13 +121,33 @@ def test_identical_losses_are_no_skill(rng):
     assert found.p_each == (1.0, 1.0)
 
 
+def test_the_interval_of_a_mean_is_the_same_from_groups(rng, monkeypatch):
+    rows = persistent(rng, 20_000, 0.8)[:, 0]
+    grouped = mean_interval(rows, seed=1)
+    monkeypatch.setattr(groups, "MOST_GROUPS", len(rows))
+    single = mean_interval(rows, seed=1)
+    assert grouped.estimate == pytest.approx(single.estimate, abs=1e-12)
+    assert (grouped.high - grouped.low) / (single.high - single.low) == pytest.approx(1.0, abs=0.08)
+    assert grouped.block % 4 == 0
+    assert grouped.block / single.block == pytest.approx(1.0, abs=0.5)
+
+
+def test_long_tests_of_the_mean_draw_groups(rng, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(spa, "bootstrap_p", lambda ahead, **_: drawn.append(len(ahead)) or np.ones(ahead.shape[1]))
+    spa.superiority(rng.standard_normal(300_000), rng.standard_normal((300_000, 2)), seed=1)
+    assert drawn == [MOST_GROUPS]
+    losses = {name: rng.standard_normal(300_000) + shift for name, shift in (("a", 0.0), ("b", 0.1))}
+    assert model_confidence_set(losses, seed=1, resamples=200).included == ("a",)
+
+
 def test_few_rows_prove_nothing():
     assert superiority(np.ones(29), np.zeros((29, 1)), seed=1).p == 1.0
     assert superiority(np.ones(0), np.zeros((0, 2)), seed=1).p == 1.0
 
 
 def test_long_series_are_judged_quickly_and_alike(rng):
-    ahead = persistent(rng, 2 * MOST_ROWS, 0.3) / 10
+    ahead = persistent(rng, 8 * MOST_GROUPS, 0.3) / 10
     lead = 4.0 * ahead.std() / 0.7 / np.sqrt(len(ahead))
     assert superiority(np.zeros(len(ahead)), -(ahead - ahead.mean() + lead), seed=1, resamples=499).p <= 0.01
     assert superiority(np.zeros(len(ahead)), -(ahead - ahead.mean()), seed=1, resamples=499).p > 0.2

@@ -7,6 +7,7 @@ import numpy as np
 
 from candlewick.core.errors import DataError
 from candlewick.core.spec import Spec
+from candlewick.evaluate.statistics.groups import group_sums
 from candlewick.evaluate.track import Track
 
 Kind = Literal["number", "variance", "classes"]
@@ -50,6 +51,25 @@ class ForecastMetric(Metric):
         """The score from the mean of the rows; most are that mean."""
         return mean
 
+    def grouped(
+        self, truth: np.ndarray, value: np.ndarray, probabilities: np.ndarray | None, starts: np.ndarray
+    ) -> np.ndarray | None:
+        """float64 (groups, columns), what `of_groups` needs of the groups of consecutive rows that begin at `starts`.
+
+        Intervals of long series are made of it. None where a score cannot be had from groups: its intervals then read
+        every row in every resample.
+        """
+        rows = self.rows(truth, value, probabilities)
+        if rows is None:
+            return None
+        counted = ~np.isnan(rows)
+        return group_sums(np.column_stack([np.where(counted, rows, 0.0), counted]), starts)
+
+    def of_groups(self, groups: np.ndarray) -> float:
+        """The score of all rows of some of the groups, one of them perhaps several times."""
+        total, count = groups.sum(axis=0)
+        return self.of_mean(float(total / count)) if count else float("nan")
+
 
 class TradingMetric(Metric):
     """A strategy's net track as one number, NaN where it is not defined (each member says where)."""
@@ -64,6 +84,18 @@ class TradingMetric(Metric):
         Raises:
             DataError: the track has no bars or a return that is not finite.
         """
+
+    def grouped(self, track: Track, starts: np.ndarray) -> np.ndarray | None:
+        """float64 (groups, columns), what `of_groups` needs of the groups of what it reads that begin at `starts`.
+
+        Intervals of long tracks are made of it. None where a score cannot be had from groups: its intervals then read
+        every bar or trade in every resample.
+        """
+        return None
+
+    def of_groups(self, groups: np.ndarray, bars_per_year: float) -> float:
+        """The score of all bars or trades of some of the groups, in their order."""
+        raise AssertionError("a metric that gives groups overrides of_groups")
 
 
 def checked_pair(truth: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

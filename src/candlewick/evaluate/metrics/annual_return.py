@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from candlewick.evaluate.metrics._base import TradingMetric, checked_returns
+from candlewick.evaluate.statistics.groups import group_sums
 from candlewick.evaluate.track import Track
 
 
@@ -20,3 +21,13 @@ class AnnualReturn(TradingMetric):
         returns = checked_returns(track)
         final = float(np.prod(1.0 + returns))
         return float(max(final, 0.0) ** (track.bars_per_year / len(returns))) - 1.0
+
+    def grouped(self, track: Track, starts: np.ndarray) -> np.ndarray:
+        """Bars and their logarithmic growth; one that loses everything counts as leaving next to nothing."""
+        growth = np.maximum(1.0 + checked_returns(track), np.finfo(float).tiny)
+        return group_sums(np.column_stack([np.ones(len(growth)), np.log(growth)]), starts)
+
+    def of_groups(self, groups: np.ndarray, bars_per_year: float) -> float:
+        """The mean logarithm, a year, compounded."""
+        count, growth = groups.sum(axis=0)
+        return float(np.expm1(growth / count * bars_per_year))

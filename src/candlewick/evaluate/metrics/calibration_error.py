@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from candlewick.evaluate.metrics._base import ForecastMetric, Kind, checked_classes
+from candlewick.evaluate.statistics.groups import group_sums
 
 
 class CalibrationError(ForecastMetric):
@@ -29,11 +30,29 @@ class CalibrationError(ForecastMetric):
 
     def score(self, truth: np.ndarray, value: np.ndarray, probabilities: np.ndarray | None = None) -> float:
         """Mean over rows of their bin's gap between hits and confidence."""
+        surplus, place = self._surplus(truth, probabilities)
+        gaps = np.bincount(place, weights=surplus, minlength=self.bins)
+        return float(np.abs(gaps).sum() / len(surplus))
+
+    def grouped(
+        self, truth: np.ndarray, value: np.ndarray, probabilities: np.ndarray | None, starts: np.ndarray
+    ) -> np.ndarray:
+        """Rows, and each bin's surplus of hits over confidence."""
+        surplus, place = self._surplus(truth, probabilities)
+        columns = np.zeros((len(surplus), 1 + self.bins))
+        columns[:, 0] = 1.0
+        columns[np.arange(len(surplus)), 1 + place] = surplus
+        return group_sums(columns, starts)
+
+    def of_groups(self, groups: np.ndarray) -> float:
+        """Mean over rows of their bin's gap."""
+        count, *gaps = groups.sum(axis=0)
+        return float(np.abs(gaps).sum() / count)
+
+    def _surplus(self, truth: np.ndarray, probabilities: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         classes, probabilities = checked_classes(truth, probabilities)
         confidence = probabilities.max(axis=1)
-        surplus = (probabilities.argmax(axis=1) == classes) - confidence
-        gaps = np.bincount(reliability_bins(confidence, self.bins), weights=surplus, minlength=self.bins)
-        return float(np.abs(gaps).sum() / len(classes))
+        return (probabilities.argmax(axis=1) == classes) - confidence, reliability_bins(confidence, self.bins)
 
 
 def reliability_bins(confidence: np.ndarray, bins: int) -> np.ndarray:

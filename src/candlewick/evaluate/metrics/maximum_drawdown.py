@@ -70,3 +70,20 @@ class MaximumDrawdown(TradingMetric):
     def score(self, track: Track) -> float:
         """The depth of `deepest`."""
         return deepest(track).depth
+
+    def grouped(self, track: Track, starts: np.ndarray) -> np.ndarray:
+        """Growth over each group, its lowest and highest equity where it starts with 1, and its own deepest fall."""
+        return np.array([_course(part) for part in np.split(checked_returns(track), starts[1:])])
+
+    def of_groups(self, groups: np.ndarray, bars_per_year: float) -> float:
+        """One group after the other: the deepest fall within one, or from a peak before it to its lowest equity."""
+        growth, low, high, depth = groups.T
+        before = np.concatenate([[1.0], np.cumprod(growth)[:-1]])
+        peak = np.maximum.accumulate(np.concatenate([[1.0], (before * high)[:-1]]))
+        return float(np.maximum(depth, 1.0 - before * low / peak).max())
+
+
+def _course(returns: np.ndarray) -> tuple[float, float, float, float]:
+    equity = np.concatenate([[1.0], np.cumprod(1.0 + returns)])
+    fall = 1.0 - equity / np.maximum.accumulate(equity)
+    return float(equity[-1]), float(equity.min()), float(equity.max()), float(fall.max())

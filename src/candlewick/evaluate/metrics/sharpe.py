@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from candlewick.evaluate.metrics._base import TradingMetric, checked_returns, ratio
+from candlewick.evaluate.statistics.groups import group_sums
 from candlewick.evaluate.track import Track
 
 
@@ -26,3 +27,17 @@ class Sharpe(TradingMetric):
         if len(returns) < 2:
             return float("nan")
         return ratio(float(returns.mean()), float(returns.std(ddof=1))) * float(np.sqrt(track.bars_per_year))
+
+    def grouped(self, track: Track, starts: np.ndarray) -> np.ndarray:
+        """Bars, returns and their squares."""
+        returns = checked_returns(track)
+        return group_sums(np.column_stack([np.ones(len(returns)), returns, np.square(returns)]), starts)
+
+    def of_groups(self, groups: np.ndarray, bars_per_year: float) -> float:
+        """From mean and mean square."""
+        count, total, squares = groups.sum(axis=0)
+        mean = total / count
+        variance = (squares - count * mean**2) / (count - 1)
+        # What rounding leaves of the variance of returns that do not vary.
+        deviation = float(np.sqrt(variance)) if variance > 1e-12 * squares / count else 0.0
+        return ratio(float(mean), deviation) * float(np.sqrt(bars_per_year))

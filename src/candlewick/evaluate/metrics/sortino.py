@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from candlewick.evaluate.metrics._base import TradingMetric, checked_returns, ratio
+from candlewick.evaluate.statistics.groups import group_sums
 from candlewick.evaluate.track import Track
 
 
@@ -25,3 +26,14 @@ class Sortino(TradingMetric):
         returns = checked_returns(track)
         downside = float(np.sqrt(np.mean(np.square(np.minimum(returns, 0.0)))))
         return ratio(float(returns.mean()), downside) * float(np.sqrt(track.bars_per_year))
+
+    def grouped(self, track: Track, starts: np.ndarray) -> np.ndarray:
+        """Bars, returns and the squares of losses."""
+        returns = checked_returns(track)
+        losses = np.square(np.minimum(returns, 0.0))
+        return group_sums(np.column_stack([np.ones(len(returns)), returns, losses]), starts)
+
+    def of_groups(self, groups: np.ndarray, bars_per_year: float) -> float:
+        """From the mean return and the mean square of losses."""
+        count, total, losses = groups.sum(axis=0)
+        return ratio(float(total / count), float(np.sqrt(losses / count))) * float(np.sqrt(bars_per_year))

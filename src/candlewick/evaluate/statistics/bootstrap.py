@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from candlewick.core.errors import DataError
+from candlewick.evaluate.statistics.groups import group_size, group_starts, group_sums
 
 MINIMUM_ROWS = 30
 """Below this many rows no interval and no test is given."""
@@ -18,6 +19,7 @@ class Interval:
     """A figure and where it could lie: `confidence` of the resampled figures fall between `low` and `high`.
 
     `low` and `high` are NaN where there are too few rows, or the figure is undefined in over 5 % of the resamples.
+    `block` is the mean block length, in rows.
     """
 
     estimate: float
@@ -36,9 +38,11 @@ def block_length(rows: np.ndarray) -> int:
     """
     from arch.bootstrap import optimal_block_length
 
+    if len(rows) < MINIMUM_ROWS:
+        return 1
     rows = np.asarray(rows, dtype=np.float64).reshape(len(rows), -1)
     moving = rows[:, np.ptp(rows, axis=0) > 0]
-    if len(rows) < MINIMUM_ROWS or moving.shape[1] == 0:
+    if moving.shape[1] == 0:
         return 1
     longest = float(optimal_block_length(moving)["stationary"].max())
     return int(np.clip(np.ceil(longest), 1, len(rows) // 5)) if np.isfinite(longest) else 1
@@ -52,6 +56,7 @@ def interval(
     confidence: float = 0.95,
     resamples: int = 1000,
     block: int | None = None,
+    size: int = 1,
 ) -> Interval:
     """Percentile interval of `statistic(rows)` by the stationary bootstrap.
 
@@ -63,6 +68,7 @@ def interval(
         confidence: between 0 and 1.
         resamples: how many.
         block: mean block length; None chooses it from the data.
+        size: how many rows of the series each of `rows` stands for, where they are groups.
 
     Raises:
         DataError: rows that are not finite.
@@ -74,19 +80,35 @@ def interval(
     rows = checked_rows(rows)
     estimate = float(statistic(rows)) if len(rows) else float("nan")
     if len(rows) < MINIMUM_ROWS:
-        return Interval(estimate, float("nan"), float("nan"), confidence, 1)
+        return Interval(estimate, float("nan"), float("nan"), confidence, size)
     block = block_length(rows) if block is None else block
     draws = StationaryBootstrap(block, rows, seed=seed).apply(lambda drawn: float(statistic(drawn)), resamples).ravel()
     if np.isnan(draws).mean() > 0.05:
-        return Interval(estimate, float("nan"), float("nan"), confidence, block)
+        return Interval(estimate, float("nan"), float("nan"), confidence, block * size)
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(draws, [tail, 1 - tail])
-    return Interval(estimate, float(low), float(high), confidence, block)
+    return Interval(estimate, float(low), float(high), confidence, block * size)
 
 
 def mean(rows: np.ndarray) -> float:
     """The mean of all rows, as a statistic."""
     return float(np.mean(rows))
+
+
+def mean_interval(rows: np.ndarray, *, seed: int) -> Interval:
+    """Interval of the mean of float64 (n,); more than `MOST_GROUPS` rows are resampled as sums of groups of them.
+
+    Nothing is lost by that but blocks shorter than a group: dependence within a group stays in its sum, and the block
+    length, chosen for the groups, keeps that between them.
+
+    Raises:
+        DataError: rows that are not finite.
+    """
+    size = group_size(len(rows))
+    if size == 1:
+        return interval(mean, rows, seed=seed)
+    sums = group_sums(np.column_stack([rows, np.ones(len(rows))]), group_starts(len(rows)))
+    return interval(lambda drawn: float(np.divide(*drawn.sum(axis=0))), sums, seed=seed, size=size)
 
 
 def checked_rows(rows: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 
 from candlewick.core.errors import DataError
 from candlewick.evaluate.statistics.bootstrap import MINIMUM_ROWS, block_length, checked_rows
+from candlewick.evaluate.statistics.groups import group_means, group_starts
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ def model_confidence_set(
 ) -> ConfidenceSet:
     """The set from every model's losses, float64 (n,) at the same times; models with equal losses share one fate.
 
+    The set is of means: more than `MOST_GROUPS` rows are averaged over groups of consecutive ones first.
+
     Raises:
         DataError: no models, or losses that are not finite.
 
@@ -43,6 +46,7 @@ def model_confidence_set(
     distinct, of = np.unique(matrix, axis=1, return_inverse=True)
     if distinct.shape[1] == 1 or len(matrix) < MINIMUM_ROWS:
         return ConfidenceSet(tuple(losses), dict.fromkeys(losses, 1.0), level)
+    distinct = group_means(distinct, group_starts(len(distinct)))
     block = block_length(distinct - distinct.mean(axis=1, keepdims=True))
     test = MCS(distinct, size=level, reps=resamples, block_size=block, seed=seed)
     test.compute()

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from candlewick.evaluate.statistics.bootstrap import MINIMUM_ROWS, block_length, checked_rows
-
-MOST_ROWS = 20_000
-"""Longer series are averaged over consecutive groups of rows first: the test is of the mean, and stays quick."""
+from candlewick.evaluate.statistics.groups import group_means, group_size, group_starts
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,8 @@ def superiority(benchmark: np.ndarray, models: np.ndarray, *, seed: int, resampl
     safest of his three). It passes too often where losses depend on one another for long, so a t-test of the means of
     long batches, times the number of models, stands beside it. `benchmarks/learning/verdict_size.py` measures both.
 
+    More than `MOST_GROUPS` rows are averaged over groups of consecutive ones first: the test is of the mean.
+
     A model whose losses are the benchmark's row by row gets 1. Under 30 rows every p is 1.
 
     Raises:
@@ -47,8 +47,7 @@ def superiority(benchmark: np.ndarray, models: np.ndarray, *, seed: int, resampl
         lead = ahead.mean(axis=0) if len(ahead) else np.zeros(ahead.shape[1])
         return Superiority(1.0, (1.0,) * ahead.shape[1], tuple(lead.tolist()), 1)
     lead = ahead.mean(axis=0)
-    group = -(-len(ahead) // MOST_ROWS)
-    grouped = _group_means(ahead, len(ahead) // group)
+    grouped = group_means(ahead, group_starts(len(ahead)))
     # Nothing is left to test where a model's losses are the benchmark's, up to rounding.
     differs = np.ptp(grouped, axis=0) > 1e-12 * np.abs(models).max(initial=0.0)
     p_each = np.ones(len(lead))
@@ -58,7 +57,9 @@ def superiority(benchmark: np.ndarray, models: np.ndarray, *, seed: int, resampl
             bootstrap_p(grouped[:, differs], block=block, seed=seed, resamples=resamples),
             batch_p(grouped[:, differs], block=block),
         )
-    return Superiority(float(p_each.min()), tuple(p_each.tolist()), tuple(lead.tolist()), block * group)
+    return Superiority(
+        float(p_each.min()), tuple(p_each.tolist()), tuple(lead.tolist()), block * group_size(len(ahead))
+    )
 
 
 def bootstrap_p(ahead: np.ndarray, *, block: int, seed: int, resamples: int) -> np.ndarray:
@@ -81,13 +82,9 @@ def batch_p(ahead: np.ndarray, *, block: int) -> np.ndarray:
     from scipy.special import stdtr
 
     batches = int(np.clip(len(ahead) / (5 * block), 6, min(60, len(ahead))))
-    means = _group_means(ahead, batches)
+    size = len(ahead) // batches
+    # The rows that do not fill a last batch are the oldest: they are left out of the test.
+    means = ahead[len(ahead) - size * batches :].reshape(batches, size, -1).mean(axis=1)
     error = means.std(axis=0, ddof=1) / np.sqrt(batches)
     t = np.divide(means.mean(axis=0), error, out=np.zeros(len(error)), where=error > 0)
     return np.minimum(stdtr(batches - 1, -t) * ahead.shape[1], 1.0)
-
-
-def _group_means(rows: np.ndarray, groups: int) -> np.ndarray:
-    # The rows that do not fill a last group are the oldest: they are left out of the test.
-    size = len(rows) // groups
-    return rows[len(rows) - size * groups :].reshape(groups, size, -1).mean(axis=1)

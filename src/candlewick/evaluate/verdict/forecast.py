@@ -8,7 +8,7 @@ import numpy as np
 
 from candlewick.core.errors import ConfigError, DataError
 from candlewick.core.random import seed_for
-from candlewick.evaluate.statistics.bootstrap import MINIMUM_ROWS, Interval, checked_rows, interval, mean
+from candlewick.evaluate.statistics.bootstrap import MINIMUM_ROWS, Interval, checked_rows, mean_interval
 from candlewick.evaluate.statistics.spa import superiority
 from candlewick.evaluate.verdict.words import listed, plain, spoken
 
@@ -221,5 +221,5 @@ def _worth(losses: Mapping[str, np.ndarray], simple: Sequence[str], main: str, s
     best = min(simple, key=lambda name: _mean(losses[name]))
     # Below the best of them means below each: the largest p-value decides.
     p = max(superiority(losses[name], losses[main][:, None], seed=seed_for(seed, "simple", name)).p for name in simple)
-    gain = interval(mean, losses[best] - losses[main], seed=seed_for(seed, "gain"))
+    gain = mean_interval(losses[best] - losses[main], seed=seed_for(seed, "gain"))
     return Worth(best, gain, p, p <= WORTH_LEVEL)

@@ -7,8 +7,9 @@ import numpy as np
 
 from candlewick.core.errors import DataError
 from candlewick.core.random import seed_for
-from candlewick.evaluate.statistics.bootstrap import MINIMUM_ROWS, Interval, block_length, interval
+from candlewick.evaluate.statistics.bootstrap import MINIMUM_ROWS, Interval, Statistic, block_length, interval
 from candlewick.evaluate.statistics.deflated_sharpe import deflated_sharpe
+from candlewick.evaluate.statistics.groups import group_means, group_size, group_starts, group_sums
 from candlewick.evaluate.track import Track
 from candlewick.evaluate.verdict.words import plain, spoken
 
@@ -109,7 +110,8 @@ def judge_trading(
 ) -> TradingVerdict:
     """The trading verdict from two net tracks over the same bars.
 
-    Intervals are of paired stationary bootstraps at 95 %.
+    Intervals are of paired stationary bootstraps at 95 %. More than `MOST_GROUPS` bars are resampled as sums over
+    groups of consecutive ones, of returns and of their squares.
 
     Raises:
         DataError: the tracks cover different bars, or a return is not finite.
@@ -118,23 +120,26 @@ def judge_trading(
         raise DataError("a policy and its benchmark must cover the same bars. Back-test both on the same bars.")
     year = strategy.bars_per_year
     pair = np.column_stack([strategy.returns, benchmark.returns])
-    block = block_length(np.column_stack([pair, pair[:, 0] - pair[:, 1]]))
+    starts, size = group_starts(len(pair)), group_size(len(pair))
+    block = block_length(group_means(np.column_stack([pair, pair[:, 0] - pair[:, 1]]), starts))
     sharpe, benchmark_sharpe = (_sharpes(pair) * np.sqrt(year)).tolist()
+    drawn = pair if size == 1 else group_sums(np.column_stack([np.ones(len(pair)), pair, np.square(pair)]), starts)
+    sharpes, mean_gain = (_sharpes, _mean_gain) if size == 1 else (_sharpes_of_sums, _mean_gain_of_sums)
 
     def sharpe_gain(rows: np.ndarray) -> float:
-        first, second = _sharpes(rows)
+        first, second = sharpes(rows)
         return float(first - second) * float(np.sqrt(year))
 
-    def return_gain(rows: np.ndarray) -> float:
-        return float(np.mean(rows[:, 0] - rows[:, 1])) * year
+    def gain(statistic: Statistic, purpose: str) -> Interval:
+        return interval(statistic, drawn, seed=seed_for(seed, purpose), block=block, resamples=2000, size=size)
 
     return TradingVerdict(
         policy=policy,
         benchmark=benchmark_name,
         sharpe=sharpe,
         benchmark_sharpe=benchmark_sharpe,
-        sharpe_gain=interval(sharpe_gain, pair, seed=seed_for(seed, "sharpe"), block=block, resamples=2000),
-        return_gain=interval(return_gain, pair, seed=seed_for(seed, "return"), block=block, resamples=2000),
+        sharpe_gain=gain(sharpe_gain, "sharpe"),
+        return_gain=gain(lambda rows: mean_gain(rows) * year, "return"),
         deflated=deflated_sharpe(strategy.returns, trials=trials.count, variance=trials.variance, bars_per_year=year),
         trials=trials,
         bars=len(strategy),
@@ -147,3 +152,21 @@ def _sharpes(returns: np.ndarray) -> np.ndarray:
     mean, deviation = returns.mean(axis=0), returns.std(axis=0, ddof=1)
     varies = deviation > 1e-12 * np.abs(returns).max(axis=0)
     return np.asarray(np.divide(mean, deviation, out=np.zeros(returns.shape[1]), where=varies))
+
+
+def _mean_gain(returns: np.ndarray) -> float:
+    return float(np.mean(returns[:, 0] - returns[:, 1]))
+
+
+def _sharpes_of_sums(sums: np.ndarray) -> np.ndarray:
+    count, *rest = sums.sum(axis=0)
+    mean, square = np.reshape(rest, (2, -1)) / count
+    variance = (square - mean**2) * count / (count - 1)
+    # What rounding leaves of the variance of returns that do not vary counts as none.
+    varies = variance > 1e-12 * square
+    return np.asarray(np.divide(mean, np.sqrt(np.maximum(variance, 0.0)), out=np.zeros(len(mean)), where=varies))
+
+
+def _mean_gain_of_sums(sums: np.ndarray) -> float:
+    count, first, second, *_ = sums.sum(axis=0)
+    return float((first - second) / count)
