@@ -1,12 +1,15 @@
 """The runs in a folder."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from candlewick.cli.show import Show, table
 from candlewick.core.clock import iso
+
+if TYPE_CHECKING:
+    from candlewick.lab.runs import Run
 
 
 def runs(
@@ -22,9 +25,9 @@ def runs(
         {
             "run": run.folder.name,
             "started": iso(run.record["started"] // 1_000_000_000 * 1_000_000_000),
-            "status": run.record["status"],
+            "status": run.status,
             "title": run.record.get("title", ""),
-            "says": next(iter(run.sentences), ""),
+            "says": _says(run),
         }
         for run in list_runs(folder)
     ]
@@ -34,3 +37,9 @@ def runs(
         table(list(rows[0]), [list(row.values()) for row in rows])
     else:
         show.remark(f"no runs in {folder}. `candlewick run quickstart` makes one.")
+
+
+def _says(run: "Run") -> str:
+    if not run.complete:
+        return f"running, or stopped: go on with `candlewick run --resume {run.folder}`"
+    return next(iter(run.sentences), "")

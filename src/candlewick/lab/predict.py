@@ -67,7 +67,7 @@ def _chosen(run: Run, model: str) -> Path:
     records = [(files.read_json(place / "record.json"), place) for place in places]
     own = [(record, place) for record, place in records if record["model"] == model]
     if not own:
-        raise ConfigError(f"{run.folder} holds no fitted {model}. The run is {run.record['status']}; resume it.")
+        raise ConfigError(f"{run.folder} holds no fitted {model}. The run is {run.status}; resume it.")
     last = max(record["fold"] for record, _ in own)
 
     def loss(record: dict[str, Any]) -> tuple[float, int]:

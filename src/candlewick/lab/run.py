@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from candlewick.core import files
-from candlewick.core.clock import elapsed_s, now_ns
+from candlewick.core.clock import elapsed_s, iso, now_ns
 from candlewick.core.errors import ConfigError
 from candlewick.core.progress import Progress, Silent
 from candlewick.data.bars import Panel
@@ -20,7 +20,8 @@ from candlewick.lab.outcome import conclude
 from candlewick.lab.prepare import Prepared, prepare
 from candlewick.lab.runs import Run
 from candlewick.lab.unit import Unit, complete, flow
-from candlewick.models._base import Estimator
+from candlewick.models._base import Estimator, Network
+from candlewick.train.requirement import require_torch
 
 _LIBRARIES = ("candlewick", "numpy", "numba", "scipy", "scikit-learn", "polars", "arch", "torch")
 
@@ -41,6 +42,7 @@ def run(
 
     Raises:
         ConfigError: the experiment cannot be meant as written, or `resume` names a run of another experiment or data.
+        MissingDependencyError: a network is to be trained and torch is not installed; nothing is read or written.
         DataError, LeakError, TrainingError, StorageError: as their names say.
     """
     progress = progress or Silent()
@@ -48,6 +50,8 @@ def run(
     experiment = Experiment.of(experiment, *overrides)
     if data is not None:
         experiment = Experiment.of({**experiment.to_dict(), "data": "given"})
+    if any(isinstance(model, Network) for model in experiment.everything.values()):
+        require_torch()
     folder = Path(resume) if resume else Path(out) if out else _new_folder(experiment)
     progress.say(f"reading {experiment.data.spec_name()}")
     prepared = prepare(experiment, _given(data, reading))
@@ -117,10 +121,7 @@ def _open(folder: Path, experiment: Experiment, prepared: Prepared, *, resuming:
         record: dict[str, Any] = files.read_json(path)
         same = record["experiment"] == experiment.content_id and record["data"]["hash"] == prepared.panel.content_hash
         if not resuming or not same:
-            raise ConfigError(
-                f"{folder} holds a run of {'this experiment' if same else 'another experiment or other data'}. "
-                f"{'Resume it, or choose another folder' if same else _others(resuming)}."
-            )
+            raise ConfigError(_occupied(folder, record, same=same, resuming=resuming))
         return record
     if resuming:
         raise ConfigError(f"{folder} holds no run to resume: there is no run.json.")
@@ -139,8 +140,16 @@ def _open(folder: Path, experiment: Experiment, prepared: Prepared, *, resuming:
     return record
 
 
-def _others(resuming: bool) -> str:
-    return "Give the same experiment and the same data again" if resuming else "Choose another folder"
+def _occupied(folder: Path, record: Mapping[str, Any], *, same: bool, resuming: bool) -> str:
+    finished = "a finished" if record["status"] == "complete" else "an unfinished"
+    whose = "this experiment" if same else "another experiment or other data"
+    if same:
+        remedy = "Resume it, or choose another folder"
+    elif resuming:
+        remedy = "Give the same experiment and the same data again"
+    else:
+        remedy = "Choose another folder"
+    return f"{folder} holds {finished} run of {whose}: {record['title']}, begun {iso(record['started'])}. {remedy}."
 
 
 def _versions() -> dict[str, str]:

@@ -42,6 +42,11 @@ class Run:
         return bool(self.record.get("status") == "complete")
 
     @property
+    def status(self) -> str:
+        """ "complete", or "unfinished" where it is still running or was stopped and can be resumed."""
+        return "complete" if self.complete else "unfinished"
+
+    @property
     def sentences(self) -> list[str]:
         """The verdicts in words, the most important first."""
         verdicts = self.record.get("verdicts", {})
@@ -75,7 +80,7 @@ class Run:
 
         path = self.folder / name
         if not path.is_file():
-            raise StorageError(f"{path} does not exist. The run is {self.record['status']}; resume it to finish it.")
+            raise StorageError(f"{path} does not exist. The run is {self.status}; resume it to finish it.")
         return pl.read_parquet(path)
 
 

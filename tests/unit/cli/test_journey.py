@@ -58,6 +58,19 @@ def test_runs_are_listed_with_their_first_sentence(place: Path, capsys: pytest.C
     assert "forecast verdict" in entry["says"].lower() or entry["says"]  # type: ignore[index]
 
 
+def test_a_run_that_was_stopped_is_unfinished_and_says_how_to_go_on(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = json.loads((place / "run" / "run.json").read_text())
+    stopped = tmp_path / "runs" / "stopped"
+    stopped.mkdir(parents=True)
+    kept = {key: record[key] for key in ("experiment", "title", "model", "started", "data")}
+    (stopped / "run.json").write_text(json.dumps({**kept, "status": "running"}))
+    (entry,) = told(capsys, "runs", f"{tmp_path}/runs")
+    assert entry["status"] == "unfinished"  # type: ignore[index]
+    assert f"candlewick run --resume {stopped}" in entry["says"]  # type: ignore[index]
+
+
 def test_an_empty_folder_says_how_to_make_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["runs", str(tmp_path)]) == 0
     assert "candlewick run quickstart" in capsys.readouterr().err

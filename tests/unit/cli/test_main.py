@@ -120,9 +120,11 @@ import sys
 sys.modules["torch"] = None
 from candlewick.cli.main import call
 codes = [call(line.split()) for line in ("models", "losses", "check-member naive --quiet")]
+codes.append(call(["audit", {str(experiment)!r}, "--only", "fit", "--quiet"]))
 codes.append(call(["run", {str(experiment)!r}, "--out", {str(tmp_path / "run")!r}, "--workers", "1", "--quiet"]))
 print(codes)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
-    assert done.stdout.splitlines()[-1] == "[0, 0, 0, 7]"
-    assert "pip install 'candlewick[train]'" in done.stderr
+    assert done.stdout.splitlines()[-1] == "[0, 0, 0, 7, 7]"
+    assert done.stderr.count("pip install 'candlewick[train]'") == 2
+    assert not (tmp_path / "run").exists()

@@ -97,8 +97,12 @@ def test_a_run_killed_at_any_moment_and_resumed_ends_in_the_bits_of_an_unbroken_
 def test_a_finished_or_foreign_folder_is_not_written_over(make: Make, tmp_path: Path) -> None:
     plain = make(model="linear")
     run(plain, out=tmp_path / "run", workers=1)
-    with pytest.raises(ConfigError, match="Resume it"):
+    with pytest.raises(ConfigError, match=r"a finished run of this experiment.*Resume it"):
         run(plain, out=tmp_path / "run", workers=1)
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    (tmp_path / "run" / "run.json").write_text(json.dumps({**record, "status": "running", "title": "Mine"}))
+    with pytest.raises(ConfigError, match=r"an unfinished run of another experiment.*: Mine, begun 20.*Choose another"):
+        run(make(model="linear", length=30), out=tmp_path / "run", workers=1)
     with pytest.raises(ConfigError, match="another experiment or other data"):
         run(make(model="linear", length=30), resume=tmp_path / "run", workers=1)
     with pytest.raises(ConfigError, match="no run to resume"):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from candlewick.core.errors import CandlewickError
+from candlewick.core.errors import CandlewickError, MissingDependencyError
 
 Kind = Literal["structural", "statistical"]
 Figure = int | float | str
@@ -94,6 +94,8 @@ def guarded(name: str, question: Callable[[], Check]) -> Check:
     """The check that `question` makes; one that the pipeline itself refuses to go through has failed."""
     try:
         return question()
+    except MissingDependencyError:
+        raise  # it says nothing of leaks
     except CandlewickError as error:
         return Check(name, False, f"refused while it was checked: {error}")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from candlewick.core.clock import elapsed_s
-from candlewick.core.errors import CandlewickError, ConfigError, LeakError
+from candlewick.core.errors import CandlewickError, ConfigError, LeakError, MissingDependencyError
 from candlewick.core.progress import Progress, Silent
 from candlewick.core.random import stream
 from candlewick.data.bars import Panel
@@ -133,5 +133,7 @@ def _questions(
 def _statistical(bench: Bench, tests: list[str], seed: int) -> list[Check]:
     try:
         return statistical.judged([_TESTS[name](bench, seed) for name in tests])
+    except MissingDependencyError:
+        raise  # it says nothing of leaks
     except CandlewickError as error:
         return [Check(name, False, f"refused while it was checked: {error}") for name in tests]
