@@ -76,36 +76,41 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed of each")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs side by side")
     chosen = parser.parse_args()
-    started, workers = elapsed_s(), Parallel(n_jobs=chosen.jobs, return_as="generator")
-    figures: dict[str, Any] = {
-        "seeds of each null": chosen.seeds,
-        "seeds of planted": chosen.planted,
-        "first seed": chosen.first,
-    }
+    workers = Parallel(n_jobs=chosen.jobs, return_as="generator")
+    broken = _nulls(workers, range(chosen.first, chosen.first + chosen.seeds)) if chosen.seeds else []
+    broken += _planted(workers, range(chosen.first, chosen.first + chosen.planted)) if chosen.planted else []
+    print("broken: " + "; ".join(broken) if broken else "every bound holds")
+    return 1 if broken else 0
+
+
+def _nulls(workers: Parallel, seeds: range) -> list[str]:
+    started = elapsed_s()
+    figures: dict[str, Any] = {"seeds of each": len(seeds), "first seed": seeds.start}
     broken = []
     for market, label in NULLS:
-        runs = (
-            delayed(verdict)(experiment(market, seed, label))
-            for seed in range(chosen.first, chosen.first + chosen.seeds)
-        )
-        passed = [found["passed"] for found in _watched(workers(runs), f"{market}, {label}", chosen.seeds)]
+        runs = (delayed(verdict)(experiment(market, seed, label)) for seed in seeds)
+        passed = [found["passed"] for found in _watched(workers(runs), f"{market}, {label}", len(seeds))]
         figures[f"{market}, {label}: verdicts that pass"] = sum(passed)
         if sum(passed) > ALLOWED:
             broken.append(f"{market}, {label}")
-    runs = (
-        delayed(verdict)(experiment("planted", seed, "forward_return"))
-        for seed in range(chosen.first, chosen.first + chosen.planted)
-    )
-    found = list(_watched(workers(runs), "planted", chosen.planted))
-    won = [run["main_passed"] and run["worth"]["below"] for run in found]
-    figures["planted, forward_return: lstm passes"] = sum(run["main_passed"] for run in found)
-    figures["planted, forward_return: lstm passes and beats linear"] = sum(won)
-    if sum(won) < PLANTED_NEEDED * chosen.planted:
-        broken.append("planted")
-    figures["seconds"] = round(elapsed_s() - started, 1)
-    record("null", figures)
-    print("broken: " + "; ".join(broken) if broken else "every bound holds")
-    return 1 if broken else 0
+    record("null", {**figures, "seconds": round(elapsed_s() - started, 1)})
+    return broken
+
+
+def _planted(workers: Parallel, seeds: range) -> list[str]:
+    started = elapsed_s()
+    runs = (delayed(verdict)(experiment("planted", seed, "forward_return")) for seed in seeds)
+    found = list(_watched(workers(runs), "planted", len(seeds)))
+    won = sum(run["main_passed"] and run["worth"]["below"] for run in found)
+    figures: dict[str, Any] = {
+        "seeds": len(seeds),
+        "first seed": seeds.start,
+        "lstm passes": sum(run["main_passed"] for run in found),
+        "lstm passes and beats linear": won,
+        "seconds": round(elapsed_s() - started, 1),
+    }
+    record("planted", figures)
+    return ["planted"] if won < PLANTED_NEEDED * len(seeds) else []
 
 
 def _watched(results: Any, title: str, total: int) -> Any:
