@@ -30,7 +30,8 @@ def predict(
 
     if out.suffix not in _WRITERS:
         raise ConfigError(f"forecasts are written as {' or '.join(_WRITERS)}, was {out.name!r}.")
-    frame = forecast(run, bars, model=model, **reading.given())
+    with show.progress() as progress:
+        frame = forecast(run, bars, model=model, progress=progress, **reading.given())
     buffer = BytesIO()
     getattr(frame, _WRITERS[out.suffix])(buffer)
     write_bytes(out, buffer.getvalue())

@@ -7,6 +7,7 @@ import numpy as np
 
 from candlewick.core import files
 from candlewick.core.errors import ConfigError, DataError
+from candlewick.core.progress import Progress, Silent
 from candlewick.data.bars import Panel
 from candlewick.data.read import read
 from candlewick.evaluate.verdict.words import listed
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def predict(run: Run | str | Path, bars: Any, *, model: str | None = None, **reading: Any) -> "pl.DataFrame":
+def predict(
+    run: Run | str | Path, bars: Any, *, model: str | None = None, progress: Progress | None = None, **reading: Any
+) -> "pl.DataFrame":
     """Forecasts for every bar that has a whole window before it: symbol, t, value, then quantiles or probabilities.
 
     The weights are those of the last fold, whose training rows reach furthest, with the seed of best validation
-    loss. `bars` is anything `read` takes, with the same options; `model` is a label of the run (default: its own).
+    loss. `bars` is anything `read` takes, with the same options; `model` is a label of the run (default: its own);
+    `progress` is told what was understood of the bars and which of them got no forecast.
 
     Raises:
         ConfigError: the run has no such model.
@@ -37,9 +41,12 @@ def predict(run: Run | str | Path, bars: Any, *, model: str | None = None, **rea
     if model not in experiment.everything:
         raise ConfigError(f"the run has no model {model!r}. It has: {', '.join(experiment.everything)}.")
     fitted = load(_chosen(run, model) / "fitted.safetensors")
-    panel = read(bars, **reading).panel
+    understood = read(bars, **reading)
+    panel = understood.panel
     _require_known(run, panel)
-    data, _ = build(panel, experiment.feature_set, experiment.label, length=experiment.length)
+    data, notes = build(panel, experiment.feature_set, experiment.label, length=experiment.length)
+    for note in (*understood.mapping, *(finding.message for finding in understood.findings), *notes):
+        (progress or Silent()).say(note)
     index = np.flatnonzero(data.ready)
     if len(index) == 0:
         raise DataError(

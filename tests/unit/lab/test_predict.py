@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from candlewick.core.errors import ConfigError, DataError
+from candlewick.core.progress import Silent
 from candlewick.data.bars import Panel
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.predict import predict
@@ -32,6 +33,22 @@ def test_a_bar_after_the_last_label_is_forecast_too(make: Make, tmp_path: Path) 
     done = run(experiment, out=tmp_path / "run", workers=1)
     bars = experiment.data.read().panel.bars[0]
     assert predict(done.folder, bars)["t"][-1] == bars.t[-1] > done.forecasts()["t"].max()
+
+
+def test_an_instrument_that_gets_no_forecast_is_named(make: Make, tmp_path: Path) -> None:
+    long = make(model="linear", seeds=[0]).data.read().panel.bars[0]
+    short = type(long)("SHORT", long.t[:8], long.values[:8], long.columns, long.interval_ns)
+    pooled = make(model="linear", seeds=[0], scaler={"name": "standard", "pooled": True})
+    done = run(pooled, out=tmp_path / "run", workers=1)
+    told: list[str] = []
+
+    class Listening(Silent):
+        def say(self, text: str) -> None:
+            told.append(text)
+
+    forecasts = predict(done, Panel((long, short)), progress=Listening())
+    assert set(forecasts["symbol"]) == {"SYN"}
+    assert any("SHORT" in line for line in told)
 
 
 def test_what_is_missing_is_named(make: Make, tmp_path: Path) -> None:
