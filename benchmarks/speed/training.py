@@ -28,7 +28,7 @@ from candlewick.train.device import has_bf16
 from candlewick.train.loop import fit
 from candlewick.train.recipe import Recipe
 
-INPUTS, LANES, CHUNK = 40, 32, 64
+INPUTS, LANES, CHUNK = 40, 128, 64
 SKIPS = ((2, 3), (3, 5))
 
 
