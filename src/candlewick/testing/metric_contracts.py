@@ -112,7 +112,7 @@ def groups_make_the_score(metric: ForecastMetric) -> None:
 
 def groups_make_the_score_of_tracks(metric: TradingMetric) -> None:
     """Where a score can be had from groups of bars or trades, it is that of the track."""
-    whole = replace(track(), bars_per_year=98_280.0)  # minutes of a session: no calendar to guess
+    whole = track(bars_per_year=98_280.0)  # minutes of a session: no calendar to guess
     starts = np.arange(0, len(whole.trades if metric.reads == "trades" else whole), 7)
     groups = metric.grouped(whole, starts)
     if groups is None:
@@ -179,7 +179,7 @@ def calendar_is_the_tracks_own(metric: TradingMetric) -> None:
 
 def undefined_is_nan(metric: TradingMetric) -> None:
     """Tracks without trades, without a loss, without any move or of one bar give a number or NaN, and no warning."""
-    whole = replace(track(), bars_per_year=98_280.0)  # minutes of a session: no calendar to guess
+    whole = track(bars_per_year=98_280.0)  # minutes of a session: no calendar to guess
     empty = _first_bars(whole, 0).trades
     won = replace(whole.trades, gross=np.abs(whole.trades.gross), profit=np.abs(whole.trades.profit) + 1e-6)
     odd = {
@@ -200,7 +200,7 @@ def undefined_is_nan(metric: TradingMetric) -> None:
 
 def broken_tracks_are_refused(metric: TradingMetric) -> None:
     """A track without bars, or with a return that is not finite, raises DataError."""
-    whole = replace(track(), bars_per_year=98_280.0)  # minutes of a session: no calendar to guess
+    whole = track(bars_per_year=98_280.0)  # minutes of a session: no calendar to guess
     broken = replace(whole, returns=_with_nan(whole.returns))
     for what, one in {"a NaN return": broken, "no bars": _first_bars(whole, 0)}.items():
         try:
