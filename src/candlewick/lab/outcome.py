@@ -20,6 +20,7 @@ from candlewick.lab.experiment import Experiment
 from candlewick.lab.prepare import Prepared
 from candlewick.lab.table import forecast_rows, trading_rows
 from candlewick.lab.unit import Unit
+from candlewick.models._base import Estimator, Model
 
 SEED = 0
 """Of every bootstrap in a verdict: the same forecasts are always judged the same."""
@@ -91,8 +92,6 @@ def _ledger(
 ) -> Trials:
     """Enter every model that was tried, the trivial ones apart, and say how many trials this data has seen."""
     common = (experiment.label.content_id, experiment.split.content_id)
-    of_other_models = ("title", "model", "rivals", "baselines")
-    rest = {key: value for key, value in experiment.identity().items() if key not in of_other_models}
     sharpe = METRICS.build("sharpe")
     assert isinstance(sharpe, TradingMetric)
 
@@ -101,7 +100,7 @@ def _ledger(
         return float(value) if np.isfinite(value) else None
 
     trials = [
-        ledger.Trial(*common, content_id({**rest, "model": model.identity()}),
+        ledger.Trial(*common, _trial_id(experiment, model),
                      DEFAULT_LOSS[experiment.label.kind], float(losses[name].mean()), annual(name))
         for name, model in experiment.models.items()
     ]  # fmt: skip
@@ -117,6 +116,15 @@ def _overfitting(experiment: Experiment, traded: trade.Traded) -> dict[str, Any]
     if returns.shape[1] < 2 or len(returns) < 2 * blocks:
         return None
     return asdict(overfitting(returns, blocks=blocks))
+
+
+def _trial_id(experiment: Experiment, model: Model) -> str:
+    """What was tried with one model: the recipe and the seeds are no part of it where nothing is trained by them."""
+    foreign = {"title", "model", "rivals", "baselines"} | (
+        {"train", "seeds"} if isinstance(model, Estimator) else set()
+    )
+    rest = {key: value for key, value in experiment.identity().items() if key not in foreign}
+    return content_id({**rest, "model": model.identity()})
 
 
 def _write_parquet(frame: Any, path: Path) -> None:

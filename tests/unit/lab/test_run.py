@@ -253,5 +253,7 @@ def test_a_trial_is_entered_once_and_runs_are_listed_oldest_first(
     other = run(make(model="linear", seeds=[0], length=30), out="runs/0", workers=1)
     counts = [done.record["trials"]["count"] for done in (first, again, other)]
     assert counts == [2, 2, 4]  # linear and har, the same again, and both with another window
+    recipe = run(make(model="linear", seeds=[1], train={"epochs": 7}), out=tmp_path / "recipe", workers=1)
+    assert recipe.record["trials"]["count"] == 4  # nothing was trained by it, so nothing new was tried
     assert [found.folder.name for found in list_runs()] == [first.folder.name, "again", "0"]
     assert open_run(first.folder.name).record["experiment"] == plain.content_id
