@@ -12,7 +12,7 @@ from candlewick.core import files
 from candlewick.core.errors import ConfigError
 from candlewick.core.progress import Progress, Silent
 from candlewick.evaluate.difference import forecast_difference, track_difference
-from candlewick.evaluate.metrics import DEFAULT_LOSS, METRICS
+from candlewick.evaluate.metrics import METRICS
 from candlewick.evaluate.metrics._base import ForecastMetric, TradingMetric
 from candlewick.evaluate.report import comparison_page
 from candlewick.evaluate.statistics.bootstrap import Interval
@@ -23,6 +23,7 @@ from candlewick.evaluate.track import Track
 from candlewick.evaluate.verdict.words import listed, plain, spoken
 from candlewick.lab.contestant import Contestant, contestants
 from candlewick.lab.experiment import Experiment
+from candlewick.lab.gather import loss_metric
 from candlewick.lab.run import run
 from candlewick.lab.runs import Run, open_run
 from candlewick.labels._base import Label
@@ -131,8 +132,7 @@ def compare(
         raise ConfigError(f"{', '.join(twice)} would stand twice. Name different runs, in folders of different names.")
     _require_same(runs)
     label = runs[0].experiment.label
-    metric = METRICS.build(DEFAULT_LOSS[label.kind])
-    assert isinstance(metric, ForecastMetric)
+    metric = loss_metric(label.kind)
     progress.stage("comparing", len(entrants))
     losses = _losses(entrants, metric)
     chosen = model_confidence_set(losses, seed=SEED)

@@ -52,13 +52,11 @@ def loss_metric(kind: Kind) -> ForecastMetric:
     return metric
 
 
-def losses_over_time(
-    forecasts: Forecasts, data: Dataset, metric: ForecastMetric
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Times (int64, increasing) and, for every model, its mean loss at each over seeds, folds and instruments."""
+def losses_over_time(forecasts: Forecasts, data: Dataset, metric: ForecastMetric) -> dict[str, np.ndarray]:
+    """For every model its mean loss over seeds, folds and instruments at each test time, in order."""
     index = np.concatenate([f.index for f in next(iter(forecasts.values()))])
     times = np.unique(data.t[index])
-    return times, {name: _by_time(parts, data, metric, times) for name, parts in forecasts.items()}
+    return {name: _by_time(parts, data, metric, times) for name, parts in forecasts.items()}
 
 
 def _by_time(parts: Sequence[UnitForecast], data: Dataset, metric: ForecastMetric, times: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ def conclude(
     forecasts = gather.collect(units, folder / "units")
     _write_parquet(gather.frame(forecasts, data), folder / "forecasts.parquet")
     metric = gather.loss_metric(experiment.label.kind)
-    _, losses = gather.losses_over_time(forecasts, data, metric)
+    losses = gather.losses_over_time(forecasts, data, metric)
     simple = [name for name, model in experiment.models.items() if model.simple]
     verdict = judge_forecast(
         losses, trivial=list(experiment.trivials), simple=simple, main=experiment.model_label,

@@ -31,7 +31,7 @@ def trading_rows(
 ) -> list[dict[str, Any]]:
     """One row a model and metric, the policy's benchmark last under the name `benchmark`."""
     fold = _fold_of_bars(next(iter(forecasts.values())), data, traded.benchmark.t)
-    tracks = {model: dict(own) for model, own in traded.tracks.items()} | {"benchmark": {0: traded.benchmark}}
+    tracks = {model: traded.by_seed(model) for model in traded.tracks} | {"benchmark": {0: traded.benchmark}}
     return [
         _row(model, metric, spread.track_spread(metric, by_seed, seed=seed, fold=fold))
         for metric in metrics

@@ -38,12 +38,20 @@ class Traded:
 
     def combined(self, model: str) -> Track:
         """One track of a model's seeds and paths, each given an equal share anew at every bar."""
-        tracks = [track for _, track in self.tracks[model]]
-        if len(tracks) == 1:
-            return tracks[0]
-        means = {name: np.mean([getattr(track, name) for track in tracks], axis=0)
-                 for name in ("returns", "exposure", "traded", "cost")}  # fmt: skip
-        return replace(tracks[0], trades=merged([track.trades for track in tracks]), **means)
+        return _in_equal_shares([track for _, track in self.tracks[model]])
+
+    def by_seed(self, model: str) -> dict[int, Track]:
+        """seed -> its track; several paths of one seed have equal shares in it."""
+        own = self.tracks[model]
+        return {seed: _in_equal_shares([t for s, t in own if s == seed]) for seed, _ in own}
+
+
+def _in_equal_shares(tracks: Sequence[Track]) -> Track:
+    if len(tracks) == 1:
+        return tracks[0]
+    means = {name: np.mean([getattr(track, name) for track in tracks], axis=0)
+             for name in ("returns", "exposure", "traded", "cost")}  # fmt: skip
+    return replace(tracks[0], trades=merged([track.trades for track in tracks]), **means)
 
 
 @dataclass(frozen=True, eq=False)

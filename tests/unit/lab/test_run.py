@@ -237,6 +237,11 @@ def test_combinatorial_folds_are_traded_as_several_paths(make: Make, tmp_path: P
     done = run(make(split=split, train=windows, seeds=[0]), out=tmp_path / "run", workers=1)
     paths = done.tracks().filter(pl.col("model") == "lstm")["path"].unique().to_list()
     assert sorted(paths) == [0, 1, 2]
+    (row,) = (r for r in done.record["trading"] if (r["model"], r["metric"]) == ("lstm", "annual_return"))
+    tracks = done.tracks().filter(pl.col("model") == "lstm").group_by("t").agg(pl.col("returns").mean()).sort("t")
+    growth = float((1 + tracks["returns"]).product())
+    years = len(tracks) / done.record["bars_per_year"]
+    assert row["score"] == pytest.approx(growth ** (1 / years) - 1)  # of every path, not of one of them
 
 
 def test_streams_are_refused_where_a_fold_trains_after_its_test(make: Make, tmp_path: Path) -> None:
