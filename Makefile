@@ -31,11 +31,11 @@ audit: $(VENV)/.ready
 bench: $(VENV)/.ready
 	set -e; for file in benchmarks/speed/*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
-# Pins only: no host names, no local version labels, so that any index and any build of torch fits.
+# Pins only: no host names, no local version labels and no CUDA libraries, so that any index and any build of torch fits.
 constraints: $(VENV)/.ready-lint
 	$(PIP) install uv
-	$(BIN)/uv pip compile pyproject.toml --all-extras --group lint --upgrade --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --quiet | sed 's/+cpu$$//' > constraints.txt
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group lint --group bench --upgrade --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --quiet | sed 's/+cpu$$//' | grep -vE '^(cuda|nvidia|triton)' > constraints.txt
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -22,7 +22,7 @@ ROOT_FOLDER = {
 FORBIDDEN_NAMES = re.compile(r"util|helper|common|misc|manager|handler|^base$|^stuff$", re.IGNORECASE)
 TORCH_ROOMS = ("train/", "models/blocks/")  # where a module may import it as it starts
 HEAVY = {"torch", "polars", "pandas", "pyarrow", "scipy", "sklearn", "statsmodels", "arch", "plotly", "joblib"}
-SERVING_PATH = ("core/", "data/bars.py", "features/", "labels/", "samples/", "models/")
+SERVING_PATH = ("core/", "data/bars.py", "features/", "labels/", "samples/", "models/", "runtime/")
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Serving without torch: a trained model as plain arrays and a graph, stepped bar by bar."""

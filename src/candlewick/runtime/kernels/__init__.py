@@ -1,0 +1,1 @@
+"""Steps of whole networks compiled for this machine, for the precisions that a general library does slowly."""
