@@ -43,8 +43,8 @@ class Gru(Network):
 
     def count(self, inputs, head, length):
         gru = 3 * self.hidden * (inputs + self.hidden)
-        return (LayerCount("gru", gru + 6 * self.hidden, gru),
-                LayerCount("head", (self.hidden + 1) * head.outputs, self.hidden * head.outputs))
+        return (LayerCount("gru", gru + 6 * self.hidden, gru, inputs + 7 * self.hidden),
+                LayerCount("head", (self.hidden + 1) * head.outputs, self.hidden * head.outputs, self.hidden))
 
     def build(self, inputs, outputs):
         import torch

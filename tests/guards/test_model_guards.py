@@ -224,6 +224,14 @@ class CountsOneBias(Lstm):
         )
 
 
+class CountsNoProjection(Lstm):
+    def count(self, inputs, head, length):
+        return tuple(
+            LayerCount(layer.layer, layer.parameters, layer.multiply_adds * (layer.layer != "projection"))
+            for layer in super().count(inputs, head, length)
+        )
+
+
 NETWORK_FAULTS = [
     ("forward_gives_outputs_and_state", _over(OneOutput), "forward must give"),
     ("every_parameter_gets_a_gradient", _over(DeadParameter), "unused"),
@@ -233,6 +241,8 @@ NETWORK_FAULTS = [
     ("sequences_of_a_batch_do_not_meet", _over(NormOverTheBatch), "over the batch"),
     ("count_equals_the_network", CountsOneBias(hidden=8), "lstm.0: 384 counted, 416 built"),
     ("count_equals_the_network", _over(Dense), "belongs to no layer"),
+    ("multiply_adds_equal_torchs_count", CountsNoProjection(hidden=8, projection=4), "torch does 1,436"),
+    ("activations_equal_what_torch_keeps", CountsNoProjection(hidden=8, projection=4), "0 activations"),
     ("a_step_at_a_time_equals_the_whole", ForgetsBetweenSteps(hidden=8), "step by step"),
     ("eight_samples_are_overfitted", _over(Constant), "cannot be learnt"),
     ("fresh_outputs_have_a_sane_scale", _over(Explodes), "sane|spread"),

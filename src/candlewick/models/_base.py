@@ -21,19 +21,24 @@ Weights = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class LayerCount:
-    """Exact cost of one layer: parameters, and multiply-adds for one step of one sequence.
+    """Exact cost of one layer: parameters, and what one step of one sequence takes.
 
     Multiply-adds are those of matrix products; work per unit (gates, norms, activations) is not counted.
+    Activations are what torch keeps for the backward pass with its fused paths off: a linear layer or a norm keeps
+    its input (a norm two numbers more), an LSTM layer its input, its four gates, the tanh of its cell, and the state
+    it came from, a dropout its mask. A skip keeps nothing.
 
     Attributes:
         layer: path of the module in the built network, such as `lstm.0`; every parameter belongs to one layer.
         parameters: numbers that are fitted; for trees, whose size the data decides, the most there can be.
         multiply_adds: for one forecast of an estimator, for one step of one sequence of a network.
+        activations: numbers kept for the backward pass, for one step of one sequence; 0 where there is none.
     """
 
     layer: str
     parameters: int
     multiply_adds: int
+    activations: int = 0
 
 
 class Model(Spec):

@@ -62,14 +62,17 @@ class Lstm(Network):
 
     def count(self, inputs: int, head: Head, length: int) -> tuple[LayerCount, ...]:
         """Every matrix of the network; torch keeps two bias vectors of 4 x hidden a layer."""
-        first = self.projection or inputs
-        layers = [LayerCount("projection", (inputs + 1) * first, inputs * first)] if self.projection else []
+        first, hidden = self.projection or inputs, self.hidden
+        layers = [LayerCount("projection", (inputs + 1) * first, inputs * first, inputs)] if self.projection else []
         for k in range(self.layers):
-            products = 4 * self.hidden * ((self.hidden if k else first) + self.hidden)
-            layers.append(LayerCount(f"lstm.{k}", products + 8 * self.hidden, products))
+            width = hidden if k else first
+            products = 4 * hidden * (width + hidden)
+            layers.append(LayerCount(f"lstm.{k}", products + 8 * hidden, products, width + 7 * hidden))
             if self.norm:
-                layers.append(LayerCount(f"norm.{k}", 2 * self.hidden, 0))
-        layers.append(LayerCount("head", (self.hidden + 1) * head.outputs, self.hidden * head.outputs))
+                layers.append(LayerCount(f"norm.{k}", 2 * hidden, 0, hidden + 2))
+        if self.dropout:
+            layers.append(LayerCount("dropout", 0, 0, self.layers * hidden))
+        layers.append(LayerCount("head", (hidden + 1) * head.outputs, hidden * head.outputs, hidden))
         return tuple(layers)
 
     def build(self, inputs: int, outputs: int) -> "torch.nn.Module":

@@ -1,5 +1,6 @@
 """What every network must keep besides; a broken contract raises AssertionError with a sentence."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,44 @@ def count_equals_the_network(network: Network) -> None:
         raise AssertionError(f"count differs from the built network. {'; '.join(wrong)}.")
 
 
+def multiply_adds_equal_torchs_count(network: Network) -> None:
+    """The counted multiply-adds are half the operations that torch counts in matrix products."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    head = Gaussian()
+    counted = sum(layer.multiply_adds for layer in network.count(INPUTS, head, TIME))
+    with _fused_paths_off(), FlopCounterMode(display=False) as counter:
+        _module(network, head.outputs)(_input(), None)
+    done = counter.get_total_flops() / 2 / (BATCH * TIME)
+    if counted != done:
+        raise AssertionError(f"count says {counted:,} multiply-adds a step, torch does {done:,.12g}.")
+
+
+def activations_equal_what_torch_keeps(network: Network) -> None:
+    """The counted activations are within a tenth of what torch keeps for the backward pass."""
+    import torch
+
+    head = Gaussian()
+    counted = sum(layer.activations for layer in network.count(INPUTS, head, TIME))
+    module = _module(network, head.outputs).train()
+    weights = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
+    kept: dict[int, torch.Tensor] = {}  # holding each makes sure that none takes the place of one that has gone
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with _fused_paths_off(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        module(_input(), None)
+    size = sum(tensor.untyped_storage().nbytes() for place, tensor in kept.items() if place not in weights)
+    numbers = size / 4 / (BATCH * TIME)
+    if not abs(counted - numbers) <= 0.1 * numbers:
+        raise AssertionError(
+            f"count says that {counted:,} activations a step are kept for the backward pass, torch keeps "
+            f"{numbers:,.12g} (in numbers of 4 bytes). Give each layer of count its activations."
+        )
+
+
 def a_step_at_a_time_equals_the_whole(network: Network) -> None:
     """Where it streams, outputs from carried state equal those of the whole sequence to 1e-5."""
     if not network.streams:
@@ -143,6 +182,8 @@ NETWORK_CONTRACTS: tuple[NetworkContract, ...] = (
     outputs_depend_on_no_later_input,
     sequences_of_a_batch_do_not_meet,
     count_equals_the_network,
+    multiply_adds_equal_torchs_count,
+    activations_equal_what_torch_keeps,
     a_step_at_a_time_equals_the_whole,
     eight_samples_are_overfitted,
     fresh_outputs_have_a_sane_scale,
@@ -160,6 +201,18 @@ def _input() -> "torch.Tensor":
     import torch
 
     return torch.randn(BATCH, TIME, INPUTS, generator=torch.Generator().manual_seed(3))
+
+
+@contextlib.contextmanager
+def _fused_paths_off() -> Iterator[None]:
+    # oneDNN's LSTM is one operation, in which torch counts no product, and keeps a workspace of its own making.
+    import torch
+
+    before, torch.backends.mkldnn.enabled = torch.backends.mkldnn.enabled, False
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = before
 
 
 def _both_modes(network: Network) -> Iterator[tuple["torch.nn.Module", str]]:

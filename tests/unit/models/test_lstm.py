@@ -1,3 +1,5 @@
+import itertools
+import math
 import subprocess
 import sys
 
@@ -34,6 +36,56 @@ def test_count_equals_the_built_network(layers, projection, norm):
     from candlewick.models._heads import Quantile
 
     assert built == sum(layer.parameters for layer in spec.count(4, Quantile(levels=(0.1, 0.5, 0.9)), 60))
+
+
+def fused_paths(torch, on):
+    """oneDNN's LSTM, one operation, or torch's own, made of products that can be seen."""
+    return torch.backends.mkldnn.flags(enabled=on, allow_tf32=None)
+
+
+GRID = list(itertools.product([1, 3, 5], [6, 16], [None, 7], [True, False], [0.0, 0.2], [(1, 1), (4, 9)]))
+
+
+@pytest.mark.parametrize(("layers", "hidden", "projection", "norm", "dropout", "shape"), GRID)
+def test_operations_and_activations_are_those_of_torch(layers, hidden, projection, norm, dropout, shape):
+    torch = pytest.importorskip("torch")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    (batch, time), steps = shape, math.prod(shape)
+    spec = Lstm(layers=layers, hidden=hidden, projection=projection, norm=norm, dropout=dropout)
+    counts = spec.count(4, Point(), time)
+    module = spec.build(4, 1).train()
+    weights = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
+    kept = {}
+
+    def keep(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with (
+        fused_paths(torch, False),
+        FlopCounterMode(display=False) as counter,
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+    ):
+        module(torch.randn(batch, time, 4))
+    done = {name: sum(counts.values()) for name, counts in counter.get_flop_counts().items()}
+    for layer in counts:
+        assert done.get(f"ResidualLstm.{layer.layer}", 0) == 2 * steps * layer.multiply_adds
+    size = sum(tensor.untyped_storage().nbytes() for place, tensor in kept.items() if place not in weights)
+    assert size == 4 * steps * sum(layer.activations for layer in counts)
+
+
+def test_torch_counts_nothing_of_the_fused_lstm_which_is_why_it_is_switched_off():
+    torch = pytest.importorskip("torch")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    if not torch.backends.mkldnn.is_available():
+        pytest.skip("this torch has no fused LSTM on the processor")
+    module = torch.nn.LSTM(4, 8)
+    for fused, operations in ((True, 0), (False, 2 * 3 * 4 * 8 * (4 + 8))):
+        with fused_paths(torch, fused), FlopCounterMode(display=False) as counter:
+            module(torch.randn(3, 1, 4))
+        assert counter.get_total_flops() == operations
 
 
 def test_counting_needs_no_torch():
