@@ -35,8 +35,9 @@ class Graph:
     """A network as ONNX without its weights, and the weights by the names that the graph gives them.
 
     Attributes:
-        proto: bytes of a ModelProto that holds no initializer.
-        weights: arrays that are appended to it as initializers when it is loaded.
+        proto: bytes of a ModelProto whose only initializers are small constants: shapes, indices.
+        weights: arrays that are appended to it as initializers when it is loaded; the network's own are called
+            `weights.NAME`.
         opset: version of the standard operator set.
     """
 
@@ -60,6 +61,7 @@ class Exported:
         scale: the label's units.
         streams: whether the model carries state from bar to bar instead of reading whole windows.
         warmup: feature rows that a carried state is stepped over before the first forecast; 0 for windows.
+        calibration: what `calibrate.fit` gave, applied to raw outputs before the head; empty for none.
         graphs: ONNX graphs of a network by precision, "fp32" at least; empty for estimators.
         precisions: for "bf16" and "int8", whether they may serve.
         lineage: where it comes from: run, model label, fold, seed, data hash, evidence; plain data.
@@ -75,6 +77,7 @@ class Exported:
     scale: HeadScale
     streams: bool
     warmup: int
+    calibration: dict[str, np.ndarray] = field(default_factory=dict)
     graphs: dict[str, Graph] = field(default_factory=dict)
     precisions: dict[str, Judged] = field(default_factory=dict)
     lineage: dict[str, object] = field(default_factory=dict)

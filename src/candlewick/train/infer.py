@@ -31,7 +31,7 @@ def predict(network: Network, weights: Weights, samples: Samples, *, head: Head,
     """
     device = choose_device(recipe)
     with reproducible(recipe.threads), torch.inference_mode():
-        module = _restored(network, weights, samples.data.x.shape[1], head).to(device).eval()
+        module = restored(network, weights, samples.data.x.shape[1], head).to(device).eval()
         along = _along_streams if recipe.sampling == "streams" else _over_windows
         raw = np.empty((len(samples), head.outputs))
         for positions, outputs in along(module, samples, recipe, device):
@@ -47,7 +47,12 @@ def predict(network: Network, weights: Weights, samples: Samples, *, head: Head,
     return raw
 
 
-def _restored(network: Network, weights: Weights, inputs: int, head: Head) -> torch.nn.Module:
+def restored(network: Network, weights: Weights, inputs: int, head: Head) -> torch.nn.Module:
+    """The spec's module with `weights` in it.
+
+    Raises:
+        ConfigError: the weights are of another network.
+    """
     module = network.build(inputs, head.outputs)
     try:
         module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})

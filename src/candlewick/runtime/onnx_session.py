@@ -1,0 +1,132 @@
+"""Any network as ONNX, run by onnxruntime on the processor."""
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from candlewick.core.errors import ConfigError, StorageError
+from candlewick.runtime.exported import Graph
+from candlewick.runtime.proto import with_initializers
+from candlewick.runtime.session import Lanes, Precision, Session
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+_BINDINGS_KEPT = 32
+_FATAL = 4  # onnxruntime's log level; what goes wrong comes as an exception
+
+Shapes = dict[str, tuple[int, ...]]
+"""Dimensions of every array after the batch, by the graph's name for it."""
+
+
+class OnnxSession(Session):
+    """A graph with its weights in onnxruntime: fp32, or int8 where the graph holds int8 weights.
+
+    bf16 is not offered: on x64 processors onnxruntime has no LSTM, MatMul or Gemm that takes it.
+
+    Raises:
+        ConfigError: bf16, or no thread.
+        StorageError: onnxruntime does not take the graph, or its inputs and outputs are others than these.
+    """
+
+    kernel: ClassVar[str] = "onnxruntime"
+
+    def __init__(
+        self, graph: Graph, *, inputs: int, outputs: int, streams: bool, length: int,
+        precision: Precision, threads: int, spinning: bool = False,
+    ) -> None:  # fmt: skip
+        if precision == "bf16":
+            raise ConfigError(
+                "onnxruntime does not compute in bf16 on x64 processors, was precision bf16. "
+                "Allowed are fp32 and int8. Use one of them, or a kernel that has bf16."
+            )
+        if threads < 1:
+            raise ConfigError(f"a session needs a thread, was {threads}. Allowed is 1 or more. Give 1.")
+        self.precision, self.threads, self.spinning = precision, threads, spinning
+        self._runtime = _loaded(graph, threads, spinning)
+        row = (inputs,) if streams else (length, inputs)
+        self._takes = _shapes(self._runtime.get_inputs(), "x", row, "state_", streams)
+        self._gives = _shapes(self._runtime.get_outputs(), "raw", (outputs,), "next_", streams)
+        if list(self._takes.values())[1:] != list(self._gives.values())[1:]:
+            raise StorageError(
+                f"a graph's state must keep its shape, was {self._takes} before and {self._gives} after a step. "
+                "Export the model again."
+            )
+
+    def begin(self, capacity: int) -> "OnnxLanes":
+        """Fresh lanes with zero state."""
+        return OnnxLanes(self._runtime, self._takes, self._gives, capacity)
+
+
+class OnnxLanes(Lanes):
+    """Lanes whose arrays onnxruntime reads and writes in place."""
+
+    def __init__(self, runtime: "onnxruntime.InferenceSession", takes: Shapes, gives: Shapes, capacity: int) -> None:
+        self.x, *state = (np.zeros((capacity, *shape), np.float32) for shape in takes.values())
+        self._raw, *after = (np.zeros((capacity, *shape), np.float32) for shape in gives.values())
+        self.state = tuple(state)
+        self.echo = np.empty((capacity, 0))
+        self.raw = np.zeros(self._raw.shape)
+        self._after = tuple(after)
+        self._runtime = runtime
+        self._inputs = dict(zip(takes, (self.x, *state), strict=True))
+        self._outputs = dict(zip(gives, (self._raw, *after), strict=True))
+        self._bindings: OrderedDict[int, onnxruntime.IOBinding] = OrderedDict()
+
+    def step(self, rows: int) -> None:
+        """One step of the first `rows` lanes; the others are left as they are."""
+        if rows == 0:
+            return
+        self._runtime.run_with_iobinding(self._bindings.get(rows) or self._bound(rows))
+        self.raw[:rows] = self._raw[:rows]
+        # Not written in place by the graph: it may read a state after it has written the next one.
+        for state, after in zip(self.state, self._after, strict=True):
+            state[:rows] = after[:rows]
+
+    def _bound(self, rows: int) -> "onnxruntime.IOBinding":
+        if not 0 < rows <= len(self.x):
+            raise ConfigError(f"lanes step 0 to {len(self.x)} rows, was {rows}. Begin lanes of a larger capacity.")
+        binding = self._runtime.io_binding()
+        for bind, arrays in ((binding.bind_input, self._inputs), (binding.bind_output, self._outputs)):
+            for name, array in arrays.items():
+                bind(name, "cpu", 0, np.float32, (rows, *array.shape[1:]), array.ctypes.data)
+        if len(self._bindings) == _BINDINGS_KEPT:
+            self._bindings.popitem(last=False)
+        self._bindings[rows] = binding
+        return binding
+
+
+def _loaded(graph: Graph, threads: int, spinning: bool) -> "onnxruntime.InferenceSession":
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = _FATAL
+    options.enable_mem_pattern = False  # it would keep a plan of memory for every batch size seen
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spinning else "0")
+    try:
+        proto = with_initializers(graph.proto, graph.weights)
+        return onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors share no base class but this one
+        raise StorageError(
+            f"onnxruntime {onnxruntime.__version__} does not take the graph (opset {graph.opset}), was: "
+            f"{str(error).strip() or type(error).__name__}. "
+            "Export the model again, or install the onnxruntime that it was exported with."
+        ) from error
+
+
+def _shapes(
+    nodes: "list[onnxruntime.NodeArg]", first: str, shape: tuple[int, ...], rest: str, streams: bool
+) -> Shapes:  # fmt: skip
+    found = {node.name: tuple(node.shape[1:]) for node in nodes if node.type == "tensor(float)" and node.shape}
+    names = [first, *(f"{rest}{k}" for k in range(len(nodes) - 1))]
+    sizes_known = all(isinstance(size, int) and size > 0 for sizes in found.values() for size in sizes)
+    if list(found) != names or found[first] != shape or not sizes_known or streams != (len(nodes) > 1):
+        asked = f"{first} {('batch', *shape)}" + (f", {rest}0 ..." if streams else "")
+        raise StorageError(
+            f"the graph has {', '.join(f'{node.name} {node.type} {node.shape}' for node in nodes)}; "
+            f"this model needs {asked}, all float. Use the graph that was exported with the model."
+        )
+    return found

@@ -1,0 +1,144 @@
+"""From torch to the runtime: a trained network as an ONNX graph, and the same graph with int8 weights."""
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from candlewick.core.errors import ConfigError
+from candlewick.models._base import Network, Weights
+from candlewick.models._heads import Head
+from candlewick.runtime.exported import Graph
+from candlewick.runtime.proto import LARGEST_CONSTANT
+from candlewick.train._torch import torch
+from candlewick.train.infer import restored
+
+if TYPE_CHECKING:
+    import onnx
+    import onnx_ir
+
+OPSET = 20
+"""Version of ONNX's standard operator set that graphs are written in."""
+
+_EXAMPLES = 2  # torch takes a batch of one for a constant
+_LARGEST_BATCH = 65_536
+
+
+def to_graph(
+    network: Network, weights: Weights, *, inputs: int, head: Head, length: int, streams: bool
+) -> Graph:  # fmt: skip
+    """The trained network as ONNX, forecasting as `train.infer.predict` does.
+
+    Where it streams, the graph is one step: `x` (batch, inputs), `state_0` ... -> `raw` (batch, outputs), `next_0` ...;
+    otherwise one window: `x` (batch, length, inputs) -> `raw` of its newest row. The batch may have any size.
+
+    Network arrays keep their own names, as `weights.NAME`, and their own layout: whatever a standard operator wants
+    turned or reordered is turned by the graph, once, when it is loaded. So other weights of the same spec fit the
+    same graph, and a saved model holds them once.
+
+    Raises:
+        ConfigError: the weights are of another network, or its module does something ONNX has no operators for.
+    """
+    module = restored(network, weights, inputs, head).eval()
+    wrapped = (_Step if streams else _Window)(module).eval()
+    batch = {0: torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)}
+    with _silent(), torch.no_grad():
+        x, state, shapes = torch.zeros(_EXAMPLES, length, inputs), (), {"x": batch}
+        if streams:
+            x = x[:, 0]
+            state = tuple(torch.zeros_like(part) for part in module(x[:, None], None)[1])
+            shapes = {"x": batch, "state": tuple(batch for _ in state)}
+        try:
+            program = torch.onnx.export(
+                wrapped, (x, *state), dynamo=True, external_data=False, verbose=False, optimize=False,
+                opset_version=OPSET, dynamic_shapes=shapes,
+                input_names=["x", *(f"state_{k}" for k in range(len(state)))],
+                output_names=["raw", *(f"next_{k}" for k in range(len(state)))],
+            )  # fmt: skip
+        except torch.onnx.errors.OnnxExporterError as error:
+            raise ConfigError(
+                f"{network.spec_name()} cannot be exported: {_first_cause(error)}. Its module may use any operation "
+                "that torch.onnx.export(dynamo=True) knows, for any batch size. Write that operation with others."
+            ) from error
+        assert program is not None
+        return _lightened(program.model)
+
+
+class _Step(torch.nn.Module):
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.weights = network  # the attribute's name begins the names of all its arrays
+
+    def forward(self, x: torch.Tensor, *state: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        raw, after = self.weights(x[:, None], state)
+        return raw[:, -1], *after
+
+
+class _Window(torch.nn.Module):
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.weights = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        raw: torch.Tensor = self.weights(x, None)[0]
+        return raw[:, -1]
+
+
+def _lightened(model: "onnx_ir.Model") -> Graph:
+    import onnx_ir
+    from onnx_ir.passes import common
+    from onnxscript import optimizer, rewriter
+
+    optimizer.inline(model)
+    for _ in range(2):  # what is rewritten can be folded, and the other way round
+        optimizer.fold_constants_ir(model, should_fold=lambda node: False if _reads_weights(node) else None)
+        rewriter.rewrite(model)
+    common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    common.CommonSubexpressionEliminationPass()(model)
+    optimizer.remove_unused_nodes(model)
+    common.RemoveUnusedOpsetsPass()(model)
+    return _separated(onnx_ir.to_proto(model))
+
+
+def _reads_weights(node: "onnx_ir.Node") -> bool:
+    return any(value is not None and (value.name or "").startswith("weights.") for value in node.inputs)
+
+
+def _separated(proto: "onnx.ModelProto") -> Graph:
+    from onnx import numpy_helper
+
+    graph = proto.graph
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    weights = {name: array.copy() for name, array in arrays.items()
+               if name.startswith("weights.") or array.size > LARGEST_CONSTANT}  # fmt: skip
+    constants = [numpy_helper.from_array(array, name) for name, array in arrays.items() if name not in weights]
+    for field in ("initializer", "value_info", "metadata_props"):
+        graph.ClearField(field)
+    graph.initializer.extend(constants)
+    for node in graph.node:
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    proto.ClearField("metadata_props")
+    opset = next(entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx"))
+    return Graph(proto.SerializeToString(deterministic=True), weights, opset)
+
+
+def _first_cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0].rstrip('.')}"
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    # The exporter reports optional libraries that are absent and its own deprecations, which no user can act on.
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
