@@ -11,7 +11,7 @@ from candlewick.models import Network  # noqa: E402
 from candlewick.models._heads import Gaussian, Point  # noqa: E402
 from candlewick.models.lstm import Lstm  # noqa: E402
 from candlewick.runtime.onnx_session import OnnxSession  # noqa: E402
-from candlewick.train.export import OPSET, to_graph  # noqa: E402
+from candlewick.train.export import OPSET, quantised, to_graph  # noqa: E402
 from candlewick.train.infer import restored  # noqa: E402
 
 nn = torch.nn
@@ -122,6 +122,24 @@ def test_exporting_says_nothing_and_leaves_logging_as_it_was(capfd, caplog):
     assert [record for record in caplog.records if record.levelno >= logging.INFO] == []
     assert capfd.readouterr() == ("", "")
     assert logging.getLogger("torch.onnx").level == logging.NOTSET
+
+
+def test_int8_is_near_after_a_thousand_steps_and_holds_bytes():
+    graph = quantised(STEP)
+    exact, near = by_torch(LSTM, WEIGHTS, X), stepped(session(graph, True, "int8"), X)
+    assert 0.0 < np.sqrt(np.mean((near - exact) ** 2)) < 0.05 * exact.std()
+    products = {name for name, array in graph.weights.items() if array.ndim > 1 and len(array) > 1}
+    assert all(graph.weights[name].dtype == np.int8 for name in products)
+    assert b"DynamicQuantizeLSTM" in graph.proto
+
+
+def test_quantising_is_per_output():
+    loud = {name: array.copy() for name, array in WEIGHTS.items()}
+    loud["lstm.0.weight_ih_l0"][0] *= 1e3  # one unit's weights must not cost the others their resolution
+    graph = quantised(exported(LSTM, loud, streams=True))
+    near = stepped(session(graph, True, "int8"), X[:, :100])
+    exact = by_torch(LSTM, loud, X[:, :100])
+    assert np.sqrt(np.mean((near - exact) ** 2)) < 0.05 * exact.std()
 
 
 class FixedBatch(Network):
