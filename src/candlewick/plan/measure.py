@@ -1,0 +1,146 @@
+"""Measuring the machine once, and knowing it again: the kept measurement is for this processor and these libraries."""
+
+import functools
+import logging
+import os
+import platform
+import re
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from candlewick.core import files
+from candlewick.core.clock import elapsed_s, now_ns
+from candlewick.core.errors import StorageError
+from candlewick.core.progress import Progress, Silent
+from candlewick.plan import bandwidth
+from candlewick.plan.machine import Machine, Measured
+from candlewick.runtime.rates import Trial
+
+LIBRARIES = ("candlewick", "numpy", "numba", "onnxruntime", "onnx", "openvino", "torch", "scikit-learn")
+"""Libraries whose version decides what a measurement is worth."""
+
+OVERRIDES = (
+    "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "NUMBA_CPU_FEATURES", "NUMBA_CPU_NAME",
+    "OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE",
+)  # fmt: skip
+"""Environment variables that tell a library to use less of the processor than there is."""
+
+_FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16", "asimddp", "bf16")
+_BUDGET_S, _FEWEST, _MOST = 3.5, 2, 9
+_log = logging.getLogger("candlewick")
+
+Supply = Callable[[Sequence[int]], Iterable[Trial]]
+"""Gives the trials of one library for these numbers of threads; asked only where the machine must be measured."""
+
+
+def measured(
+    supplies: Sequence[Supply],
+    *,
+    progress: Progress | None = None,
+    remeasure: bool = False,
+    budget_s: float = _BUDGET_S,
+) -> Machine:
+    """This machine: as it was measured before, or measured now and kept in the user's cache folder.
+
+    `supplies` give the trials of the libraries that are installed. What was kept is for this processor, these cores,
+    these versions and overrides only; it is measured again where any of them changed, or the file is damaged.
+    Where nothing can be written the machine is measured each time, and the log says so.
+    """
+    progress, here = progress or Silent(), this_machine()
+    path = files.user_cache() / f"machine-{here.key}.json"
+    if not remeasure and (kept := _kept(path, here, progress)) is not None:
+        return kept
+    threads = sorted({1, here.cores})
+    progress.say(f"measuring this machine ({here.processor}, {here.cores} cores), once")
+    trials = [*bandwidth.trials(threads), *(trial for supply in supplies for trial in supply(threads))]
+    machine = Machine(**{**vars(here), "measurements": tuple(rounds(trials, budget_s))})
+    try:
+        files.write_json(path, machine.to_dict())
+    except StorageError as error:
+        _log.warning("the measurement of this machine is not kept, every plan measures anew: %s", error)
+    return machine
+
+
+def rounds(trials: Sequence[Trial], budget_s: float) -> Iterator[Measured]:
+    """Every trial in turn, again and again for `budget_s` seconds, so that what else the machine does falls on all."""
+    for trial in trials:
+        trial.seconds()  # first touches of memory and code are nobody's speed
+    taken: list[list[float]] = [[] for _ in trials]
+    began = elapsed_s()
+    for number in range(_MOST):
+        if number >= _FEWEST and (elapsed_s() - began) * (number + 1) / number > budget_s:
+            break
+        for trial, times in zip(trials, taken, strict=True):
+            times.append(trial.seconds())
+    for trial, times in zip(trials, taken, strict=True):
+        best = min(times)
+        facts = {name: value for name, value in vars(trial).items() if name != "seconds"}
+        yield Measured(**facts, seconds=best, spread=statistics.median(times) / best - 1)
+
+
+def this_machine() -> Machine:
+    """What can be said of this machine without measuring it."""
+    name, flags = _processor()
+    return Machine(
+        processor=name,
+        flags=tuple(flag for flag in _FLAGS if flag in flags),
+        cores=cores(),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        versions={"python": platform.python_version(), **_versions()},
+        overrides={name: os.environ[name] for name in OVERRIDES if name in os.environ},
+        measured_at=now_ns(),
+    )
+
+
+def cores() -> int:
+    """Cores that this process may use: its affinity, and what its control group leaves of them."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, _quota()))
+
+
+def _quota(root: Path = Path("/sys/fs/cgroup")) -> int:
+    second, first = root / "cpu.max", root / "cpu" / "cpu.cfs_quota_us"
+    try:
+        if second.is_file():
+            quota, period = second.read_text().split()
+        else:
+            quota, period = first.read_text().strip(), first.with_name("cpu.cfs_period_us").read_text()
+        return -(-int(quota) // int(period)) if quota not in ("max", "-1") else 2**20
+    except (OSError, ValueError):
+        return 2**20
+
+
+@functools.cache
+def _processor() -> tuple[str, frozenset[str]]:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine(), frozenset()
+    name = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
+    flags = re.search(r"^(?:flags|Features)\s*: (.+)$", text, re.MULTILINE)
+    return name[1] if name else platform.machine(), frozenset(flags[1].split() if flags else ())
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _kept(path: Path, here: Machine, progress: Progress) -> Machine | None:
+    if not path.is_file():
+        return None
+    try:
+        kept = Machine.from_dict(files.read_json(path))
+        if kept.key != here.key or not kept.measurements:
+            raise ValueError("it is of another machine")
+    except (StorageError, KeyError, TypeError, ValueError, AttributeError) as error:
+        progress.say(f"the kept measurement {path} is damaged and made anew: {error}")
+        return None
+    return kept
