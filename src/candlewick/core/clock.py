@@ -17,6 +17,11 @@ def elapsed_s() -> float:
     return time.perf_counter()
 
 
+def elapsed_ns() -> int:
+    """The same in whole nanoseconds."""
+    return time.perf_counter_ns()
+
+
 def iso(t: int) -> str:
     """A nanosecond stamp as ISO 8601 in UTC, without a fraction where it is zero.
 

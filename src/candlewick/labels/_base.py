@@ -46,6 +46,9 @@ class Label(Spec):
     classes: ClassVar[tuple[str, ...]] = ()
     """Names of the classes in order; empty for numbers."""
 
+    path_dependent: ClassVar[bool] = False
+    """Whether the bars on the way decide when the label is known; else it is known `horizon` bars later."""
+
     horizon: int = Field(1, ge=1, description="bars until the label is known, at most")
     max_gap: str | None = Field(
         None, examples=["2h"], description="longest step inside a label, such as '4h'; longer ones give no label"

@@ -35,6 +35,7 @@ class TripleBarrier(Label):
     kind: ClassVar[Kind] = "classes"
     classes: ClassVar[tuple[str, ...]] = ("lower", "timeout", "upper")
     columns: ClassVar[tuple[str, ...]] = ("high", "low", "close")
+    path_dependent: ClassVar[bool] = True
 
     horizon: int = Field(10, ge=1, description="bars until the label is known, at most")
     upper: float = Field(2.0, gt=0, le=100, description="upper barrier in volatilities of one bar")

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
@@ -159,12 +160,16 @@ class Gaussian(Head):
 
     def decode(self, raw: np.ndarray, scale: HeadScale) -> Belief:
         """`value = center + scale * raw_0`, `deviation = scale * exp(raw_1)` with raw_1 clipped to +-7."""
-        from scipy.special import ndtri
-
         mean = scale.center + scale.scale * raw[:, 0]
         deviation = scale.scale * np.exp(np.clip(raw[:, 1], -_LARGEST_LOG_DEVIATION, _LARGEST_LOG_DEVIATION))
-        quantiles = mean[:, None] + deviation[:, None] * ndtri(np.array(self.levels))
+        quantiles = mean[:, None] + deviation[:, None] * self._deviations
         return Belief(mean, quantiles, self.levels, deviation=deviation)
+
+    @cached_property
+    def _deviations(self) -> np.ndarray:
+        from scipy.special import ndtri
+
+        return np.asarray(ndtri(np.array(self.levels)))
 
     def encode(self, belief: Belief, scale: HeadScale) -> np.ndarray:
         """Value and deviation of a normal belief; quantiles are not read."""
@@ -189,7 +194,7 @@ class Quantile(Head):
         """One a level."""
         return len(self.levels)
 
-    @property
+    @cached_property
     def middle(self) -> int:
         """Position of the level nearest one half."""
         return int(np.argmin(np.abs(np.array(self.levels) - 0.5)))

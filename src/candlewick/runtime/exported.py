@@ -1,10 +1,12 @@
 """A trained model with everything that serving it needs, in memory and on disk."""
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from candlewick.core.spec import canonical_json
 from candlewick.features._set import FeatureSet
 from candlewick.labels._base import Label
 from candlewick.models._base import Model, Weights
@@ -91,6 +93,20 @@ class Exported:
     def columns(self) -> tuple[str, ...]:
         """Columns of a bar that are read, in the order the engine takes them."""
         return tuple(dict.fromkeys((*self.features.columns, *(self.echo.columns if self.echo else ()))))
+
+    @cached_property
+    def content_id(self) -> str:
+        """16 hex digits of sha256 over all that its forecasts depend on: specs, arrays and units."""
+        specs = (
+            *(feature.identity() for feature in self.features.features),
+            *(spec.identity() for spec in (self.label, self.model, self.head)),
+        )
+        digest = hashlib.sha256(canonical_json([*specs, self.length, asdict(self.scale), self.streams, self.warmup]))
+        for arrays in (self.weights, self.scaler, self.calibration):
+            for name, array in sorted(arrays.items()):
+                digest.update(f"|{name}|{array.dtype.str}|{array.shape}|".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()[:16]
 
     @property
     def anchor(self) -> int:

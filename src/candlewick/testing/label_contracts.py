@@ -51,13 +51,17 @@ def values_are_of_their_kind(label: Label) -> None:
 
 
 def known_by_the_horizon(label: Label) -> None:
-    """`known_at` is at most `horizon` bars after t, and the last bar's label is not known."""
+    """`known_at` is `horizon` bars after t, earlier only where it depends on the path; the last bar's is not known."""
     bars = _market(label)
     rows = label.run(bars)
     known = rows.known_at != UNKNOWN
     late = np.searchsorted(bars.t, rows.known_at[known]) - np.flatnonzero(known)
     require(known.any(), "no bar of an ordinary market has a label.")
     require(late.max() <= label.horizon, f"a label is known {late.max()} bars later, the horizon is {label.horizon}.")
+    require(
+        label.path_dependent or late.min() == label.horizon,
+        f"a label is known {late.min()} bars later, before its horizon of {label.horizon}. Say path_dependent = True.",
+    )
     require(not known[-1], "the last bar has a label, but nothing comes after it.")
 
 

@@ -118,6 +118,21 @@ def _row_of(fitted: Fitted) -> dict[str, int]:
     return {name: k for k, name in enumerate(_names(fitted)) if not np.isnan(fitted["center"][k]).any()}
 
 
+def of_instrument(fitted: Fitted, symbol: str) -> tuple[np.ndarray, np.ndarray, float]:
+    """Center and scale, float64 (width,), and clip of one instrument.
+
+    Raises:
+        DataError: it had no training rows.
+    """
+    if unseen(fitted, [symbol]):
+        raise DataError(
+            f"the scaler has not seen {symbol} in training. It knows {some(list(_row_of(fitted)))}. "
+            "Use a model with one scale for all (scaler.pooled=true), or leave this instrument out."
+        )
+    k = _row_of(fitted)[symbol] if _names(fitted) else 0
+    return fitted["center"][k], fitted["scale"][k], float(fitted["clip"][0])
+
+
 def unseen(fitted: Fitted, symbols: Sequence[str]) -> list[str]:
     """Those of `symbols` that had no training rows; none where one row serves all instruments."""
     row_of = _row_of(fitted)
