@@ -10,7 +10,7 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 from candlewick.core import config
 from candlewick.core.errors import ConfigError
 from candlewick.core.registry import Family
-from candlewick.core.spec import Spec, content_id
+from candlewick.core.spec import Spec
 from candlewick.data.sources import SOURCES
 from candlewick.data.sources._base import Source
 from candlewick.data.sources.given import Given
@@ -25,6 +25,7 @@ from candlewick.labels._base import Label
 from candlewick.models import MODELS
 from candlewick.models._base import Estimator, Model
 from candlewick.models._heads import AnyHead, Classes, Point, Variance
+from candlewick.plan.limits import Limits
 from candlewick.samples.scalers import SCALERS
 from candlewick.samples.scalers._base import Scaler
 from candlewick.samples.splits import SPLITS
@@ -54,6 +55,7 @@ class Experiment(Spec):
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
     policy: SerializeAsAny[Policy] | None = Field(None, description="null: forecasts are judged, nothing is traded")
     costs: Costs = Costs()
+    limits: Limits = Field(Limits(), description="what it may cost before it is refused; part of no identity")
 
     @field_validator(
         "data", "features", "label", "split", "scaler", "model", "rivals", "baselines", "policy", mode="before"
@@ -95,10 +97,9 @@ class Experiment(Spec):
                 data[field] = [v.to_dict() for v in value] if isinstance(value, tuple) else value.to_dict()
         return data
 
-    @property
-    def content_id(self) -> str:
-        """Identity of what is done; the title is for people."""
-        return content_id({**self.identity(), "title": ""})
+    def identity(self) -> dict[str, Any]:
+        """What is done: not the title, which is for people, nor the limits, which decide only whether it is done."""
+        return {**{key: value for key, value in super().identity().items() if key != "limits"}, "title": ""}
 
     @classmethod
     def of(cls, source: "str | Path | Mapping[str, Any] | Experiment", *overrides: str) -> "Experiment":

@@ -50,6 +50,9 @@ class Model(Spec):
     simple: ClassVar[bool] = False
     """Whether it is one of the plain models that a deep one must beat to be worth its cost."""
 
+    sizes: ClassVar[tuple[str, ...]] = ()
+    """Whole-number fields that make it larger; a planner that finds it too large proposes smaller ones."""
+
     tiny: ClassVar[dict[str, Any]] = {}
     """Parameters of the smallest variant worth the name; the contracts are tested on it."""
 

@@ -49,6 +49,7 @@ class GradientBoosting(Estimator):
     """
 
     simple: ClassVar[bool] = True
+    sizes: ClassVar[tuple[str, ...]] = ("rounds", "leaves")
     tiny: ClassVar[dict[str, Any]] = {"rounds": 40, "learning_rate": 0.1, "leaves": 8}
 
     lags: int = Field(1, ge=1, description="newest feature rows read, flattened")

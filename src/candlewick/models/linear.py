@@ -36,6 +36,7 @@ class Linear(Estimator):
     """
 
     simple: ClassVar[bool] = True
+    sizes: ClassVar[tuple[str, ...]] = ("lags",)
 
     lags: int = Field(1, ge=1, description="newest feature rows read, flattened")
     blocks: int = Field(5, ge=2, description="parts of the training time that choose the penalty")

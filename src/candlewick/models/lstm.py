@@ -36,6 +36,7 @@ class Lstm(Network):
     """
 
     streams: ClassVar[bool] = True
+    sizes: ClassVar[tuple[str, ...]] = ("hidden", "layers", "projection")
     tiny: ClassVar[dict[str, Any]] = {"layers": 3, "hidden": 16, "dropout": 0.1}
 
     layers: int = Field(3, ge=1, le=64, description="LSTM layers")

@@ -1,5 +1,6 @@
 """How many samples a fold really has: labels that overlap in time tell the same thing more than once."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +41,7 @@ def uniqueness(data: Dataset, rows: Rows) -> np.ndarray:
     """
     unique = np.empty(len(rows))
     edges = np.searchsorted(data.symbol, np.arange(len(data.symbols) + 1))
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in itertools.pairwise(edges):
         own = slice(*np.searchsorted(rows.index, (first, last)))
         unique[own] = _uniqueness(data.t[first:last], rows.index[own] - first, data.known_at[rows.index[own]])
     return unique
