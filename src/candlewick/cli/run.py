@@ -1,7 +1,8 @@
 """Run an experiment."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -56,6 +57,19 @@ def tell(run: "Run", show: Show) -> None:
         metric_table(record["metrics"], title="forecast, out of sample", main=record["model"])
     if record.get("trading"):
         metric_table(record["trading"], title="trading, net of costs", main=record["model"])
+    if record.get("stability"):
+        print(f"stable   {_stability(record)}")
     print(f"run      {run.folder}")
     if run.report.is_file():
         print(f"report   {run.report}")
+
+
+def _stability(record: Mapping[str, Any]) -> str:
+    found, took = record["stability"], record["resources"][record["model"]]
+    spread = found["models"][record["model"]]
+    varies = [f"{value:.1%} {key.replace('_', ' ')}" for key, value in spread.items() if value is not None]
+    said = [f"skill of {record['model']} varies by {' and '.join(varies)} (limit {found['limit']:.0%})"] * bool(varies)
+    if took["epoch_seconds"] is not None:
+        said.append(f"{took['epoch_seconds']:.2g} s an epoch")
+    said.append(f"at most {took['memory_bytes'] / 2**20:,.0f} MiB on {took['device']}")
+    return "; ".join(said)

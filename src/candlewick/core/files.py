@@ -63,8 +63,12 @@ def read_json(path: str | Path) -> Any:
 
 
 @contextlib.contextmanager
-def locked(path: str | Path) -> Iterator[None]:
-    """Hold an exclusive lock on `path` (made when missing) against other processes."""
+def locked(path: str | Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold an exclusive lock on `path` (made when missing) against other processes.
+
+    Raises:
+        StorageError: it cannot be made, or another process holds it and `wait` is false.
+    """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,10 +76,19 @@ def locked(path: str | Path) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"{path} could not be locked: {error.strerror or error}.") from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _lock(handle, path, wait)
         yield
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, path: Path, wait: bool) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError as error:
+        raise StorageError(
+            f"{path.parent} is being worked on by another process. Wait until it is done, or choose another folder."
+        ) from error
 
 
 def sha256(path: str | Path) -> str:

@@ -18,6 +18,8 @@ from candlewick.lab import gather, ledger, trade
 from candlewick.lab.audit import Check
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.prepare import Prepared
+from candlewick.lab.resources import resources
+from candlewick.lab.stability import stability
 from candlewick.lab.table import forecast_rows, trading_rows
 from candlewick.lab.unit import Unit
 from candlewick.models._base import Estimator, Model
@@ -43,11 +45,17 @@ def conclude(
         losses, trivial=list(experiment.trivials), simple=simple, main=experiment.model_label,
         leak_checks={check.name: check.passed for check in leaks}, seed=SEED,
     )  # fmt: skip
+    records = [files.read_json(folder / "units" / unit.key / "record.json") for unit in units]
+    scores = forecast_rows(forecasts, data, _forecast_metrics(experiment), seed=SEED)
     record: dict[str, Any] = {
         "loss": metric.spec_name(),
         "leaks": [asdict(check) for check in leaks],
-        "units": [files.read_json(folder / "units" / unit.key / "record.json") for unit in units],
-        "metrics": forecast_rows(forecasts, data, _forecast_metrics(experiment), seed=SEED),
+        "units": records,
+        "resources": resources(records),
+        "metrics": scores,
+        "stability": stability(
+            scores, metric.spec_name(), models=list(experiment.models), trivial=list(experiment.trivials)
+        ),
         "verdicts": {"forecast": verdict.to_dict(), "trading": None},
     }
     traded = _trade(experiment, prepared, forecasts, folder)

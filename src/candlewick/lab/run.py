@@ -14,6 +14,7 @@ from candlewick.core.errors import ConfigError
 from candlewick.core.progress import Progress, Silent
 from candlewick.data.bars import Panel
 from candlewick.data.read import Reading, read
+from candlewick.lab import ledger
 from candlewick.lab.audit import quick_checks
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.outcome import conclude
@@ -43,7 +44,8 @@ def run(
     Raises:
         ConfigError: the experiment cannot be meant as written, or `resume` names a run of another experiment or data.
         MissingDependencyError: a network is to be trained and torch is not installed; nothing is read or written.
-        DataError, LeakError, TrainingError, StorageError: as their names say.
+        StorageError: the folder or the ledger cannot be written, or another process works on the folder.
+        DataError, LeakError, TrainingError: as their names say.
     """
     progress = progress or Silent()
     started = elapsed_s()
@@ -57,24 +59,38 @@ def run(
     prepared = prepare(experiment, _given(data, reading))
     for note in prepared.notes:
         progress.say(note)
-    record = _open(folder, experiment, prepared, resuming=resume is not None)
+    if resume and not (folder / "run.json").is_file():
+        raise ConfigError(f"{folder} holds no run to resume: there is no run.json.")
+    ledger.record(prepared.panel.content_hash, [])  # one that cannot be written is told before hours of fitting
+    with files.locked(folder / ".lock", wait=False):
+        record = _open(folder, experiment, prepared, resuming=resume is not None)
+        record |= _carried_out(experiment, prepared, folder, workers or os.cpu_count() or 1, progress)
+        record["seconds"] = record.get("seconds", 0.0) + elapsed_s() - started
+        _close(folder, record)
+    progress.advance()
+    return Run(folder)
+
+
+def _carried_out(
+    experiment: Experiment, prepared: Prepared, folder: Path, workers: int, progress: Progress
+) -> dict[str, Any]:
     leaks = quick_checks(experiment, prepared.panel, prepared.data, prepared.folds)
     units = units_of(experiment, prepared)
     progress.stage(f"fitting {len(units)} units of {len(experiment.models)} models", len(units))
-    for _ in fit_all(experiment, prepared, units, folder / "units", workers or os.cpu_count() or 1, progress):
+    for _ in fit_all(experiment, prepared, units, folder / "units", workers, progress):
         progress.advance()
     progress.stage("looking at gradients", 1)
-    record["gradient_flow"] = flow(experiment, prepared.data, prepared.folds[0])
+    gradients = flow(experiment, prepared.data, prepared.folds[0])
     progress.stage("judging", 1)
-    record |= conclude(experiment, prepared, units, leaks, folder)
-    record["seconds"] = record.get("seconds", 0.0) + elapsed_s() - started
+    return {"gradient_flow": gradients, **conclude(experiment, prepared, units, leaks, folder)}
+
+
+def _close(folder: Path, record: dict[str, Any]) -> None:
     files.write_json(folder / "run.json", record)
     done = Run(folder)
     files.write_bytes(done.report, done.page().encode())
     # Last, so that a run is complete only where its report is.
     files.write_json(folder / "run.json", {**record, "status": "complete"})
-    progress.advance()
-    return Run(folder)
 
 
 def _given(data: Any, options: Mapping[str, Any]) -> Panel | Reading | None:
@@ -123,8 +139,6 @@ def _open(folder: Path, experiment: Experiment, prepared: Prepared, *, resuming:
         if not resuming or not same:
             raise ConfigError(_occupied(folder, record, same=same, resuming=resuming))
         return record
-    if resuming:
-        raise ConfigError(f"{folder} holds no run to resume: there is no run.json.")
     record = {
         "status": "running",
         "experiment": experiment.content_id,

@@ -13,6 +13,7 @@ from candlewick.core import files
 from candlewick.core.clock import elapsed_s
 from candlewick.core.progress import Progress, Silent
 from candlewick.lab.experiment import Experiment
+from candlewick.lab.memory import measured_memory
 from candlewick.models._base import Estimator, Model, Network, Weights
 from candlewick.models._heads import Belief, HeadScale
 from candlewick.samples.dataset import Dataset, Samples
@@ -102,7 +103,13 @@ def complete(
     place.mkdir(parents=True, exist_ok=True)
     experiment = Experiment.of(plain)
     model, checkpoint = experiment.everything[unit.model], place / "checkpoint"
-    fitted, record = fit(experiment, data, fold, model, unit.seed, checkpoint=checkpoint, progress=progress)
+    if isinstance(model, Network):
+        from candlewick.train.device import choose_device
+
+        choose_device(experiment.train)  # loads torch and its kernels, which are no part of the fit's memory
+    with measured_memory() as memory:
+        fitted, record = fit(experiment, data, fold, model, unit.seed, checkpoint=checkpoint, progress=progress)
+    record["memory"] = {"peak": memory.peak, "grown": memory.grown}
     started = elapsed_s()
     belief = forecast(experiment, data, model, fitted, fold.test.index)
     record["forecast_us_per_row"] = (elapsed_s() - started) / len(fold.test) * 1e6
@@ -140,7 +147,7 @@ def _train(
         scale=scale, recipe=experiment.train, seed=seed, checkpoint=checkpoint, progress=progress or Silent(),
     )  # fmt: skip
     curve = [asdict(epoch) for epoch in result.curve]
-    kept = {name: getattr(result, name) for name in ("device", "precision", "best_epoch", "stopped")}
+    kept = {name: getattr(result, name) for name in ("device", "precision", "best_epoch", "stopped", "device_bytes")}
     return result.weights, {**kept, "train_seconds": result.seconds, "curve": curve}
 
 

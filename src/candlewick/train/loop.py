@@ -40,6 +40,7 @@ class Fit:
         seconds: wall time of all epochs, over every resumption.
         best_epoch: number (from 1) of the epoch that `weights` are from.
         stopped: `patience` or `epochs`, what ended it.
+        device_bytes: most memory that torch held on a CUDA device at once; None on the processor.
     """
 
     weights: Weights
@@ -49,6 +50,7 @@ class Fit:
     seconds: float
     best_epoch: int
     stopped: str
+    device_bytes: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +144,9 @@ class _Fitting:
         steps = len(self.train.epoch(0))
         self.progress.stage("training", self.recipe.epochs * steps)
         self.progress.advance(len(self.curve) * steps + self.tally.step)
-        trained = False
+        trained, cuda = False, self.processor.device == "cuda"
+        if cuda:
+            torch.cuda.reset_peak_memory_stats()
         while not (reason := stopped(self.curve, self.recipe)):
             self._epoch()
             trained = True
@@ -151,7 +155,11 @@ class _Fitting:
         best, seconds = best_epoch(self.curve), sum(epoch.seconds for epoch in self.curve)
         self.progress.say(f"trained {len(self.curve)} epochs in {seconds:.1f} s ({reason}), the best was {best}")
         weights = {name: _exported(tensor) for name, tensor in self.best.items()}
-        return Fit(weights, tuple(self.curve), self.processor.title, self.processor.precision, seconds, best, reason)
+        device_bytes = torch.cuda.max_memory_allocated() if cuda else None
+        return Fit(
+            weights, tuple(self.curve), self.processor.title, self.processor.precision, seconds, best, reason,
+            device_bytes,
+        )  # fmt: skip
 
     def _epoch(self) -> None:
         tally, began = self.tally, elapsed_s() - self.tally.seconds

@@ -193,6 +193,7 @@ def test_a_full_disk_is_told_as_one_and_the_run_goes_on_when_there_is_space(
     make: Make, tmp_path: Path, limit: int
 ) -> None:
     experiment, folder = make(model="linear", seeds=[0]), tmp_path / "run"
+    run(experiment, out=tmp_path / "before", workers=1)  # so that no compiler fills its cache under the limit
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
@@ -262,3 +263,48 @@ def test_a_trial_is_entered_once_and_runs_are_listed_oldest_first(
     assert recipe.record["trials"]["count"] == 4  # nothing was trained by it, so nothing new was tried
     assert [found.folder.name for found in list_runs()] == [first.folder.name, "again", "0"]
     assert open_run(first.folder.name).record["experiment"] == plain.content_id
+
+
+def test_a_run_records_memory_epoch_time_and_stability_of_every_model(make: Make, tmp_path: Path) -> None:
+    done = run(make(), out=tmp_path / "run", workers=1)
+    took, found = done.record["resources"], done.record["stability"]
+    assert took["lstm"]["epoch_seconds"] > 0
+    assert took["har"]["epoch_seconds"] is None
+    assert took["lstm"]["memory_bytes"] > took["lstm"]["grown_bytes"] >= 0
+    assert took["lstm"]["memory_bytes"] > 100e6  # torch alone is larger
+    assert found["models"].keys() == {"lstm", "har"}
+    assert found["models"]["lstm"]["over_seeds"] > 0
+    assert found["models"]["har"]["over_seeds"] is None  # fitted once
+    text = done.report.read_text()
+    assert "Stability and resources" in text
+    assert all(sentence in text for sentence in found["sentences"])
+
+
+def test_a_second_process_is_kept_out_of_a_folder_that_is_being_run(make: Make, tmp_path: Path) -> None:
+    plain, folder = make(model="linear", seeds=[0]), tmp_path / "run"
+    run(plain, out=folder, workers=1)
+    hold = (
+        "import sys; from candlewick.core.files import locked\n"
+        "with locked(sys.argv[1], wait=False): print('held', flush=True); sys.stdin.read()\n"
+    )
+    held = subprocess.Popen(
+        [sys.executable, "-c", hold, folder / ".lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert held.stdout is not None
+    assert held.stdout.readline() == b"held\n"
+    before = (folder / "run.json").read_bytes()
+    with pytest.raises(StorageError, match="being worked on by another process"):
+        run(plain, resume=folder, workers=1)
+    assert (folder / "run.json").read_bytes() == before
+    held.communicate()
+    assert run(plain, resume=folder, workers=1).complete
+
+
+def test_a_ledger_that_cannot_be_written_is_told_before_anything_is_fitted(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CANDLEWICK_HOME", str(tmp_path / "file"))
+    with pytest.raises(StorageError, match="ledger"):
+        run(make(model="linear", seeds=[0]), out=tmp_path / "run", workers=1)
+    assert not (tmp_path / "run").exists()

@@ -18,6 +18,7 @@ from candlewick.evaluate.report.material import Material
 from candlewick.evaluate.report.metrics import metric_table
 from candlewick.evaluate.report.provenance import leak_checks, notes, origin
 from candlewick.evaluate.report.setting import day, setting
+from candlewick.evaluate.report.stability import stability
 from candlewick.evaluate.report.trading import equity
 from candlewick.evaluate.report.training import gradient_flow, training
 from candlewick.evaluate.report.verdicts import against_baselines, overfitting, verdicts
@@ -51,6 +52,7 @@ def page(
             "Equity and drawdown": equity(material),
             "Calibration": calibration(material, means),
             "Training": training(material),
+            "Stability and resources": stability(record),
             "Gradient flow": gradient_flow(record.get("gradient_flow", ())),
             "Folds": folds(record["data"]["folds"], forecasts),
             "Against the baselines": against_baselines(record["verdicts"]["forecast"], record["loss"]),
