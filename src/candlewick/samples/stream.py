@@ -91,6 +91,7 @@ def plan(data: Dataset, rows: Rows, *, lanes: int, chunk: int, warmup: int, epoc
     Rows before a piece's first one are its inputs for `warmup` bars (fewer where the instrument's warmed-up history
     begins later) without loss; no row after the last of `rows` in its instrument is ever an input. There are no more
     lanes than whole or begun chunks: a lane of a few rows would be nearly all padding, which costs as much as rows do.
+    Lanes with more chunks come first, so that those still walking are always the first ones.
 
     Raises:
         ConfigError: there are no rows.
@@ -100,8 +101,9 @@ def plan(data: Dataset, rows: Rows, *, lanes: int, chunk: int, warmup: int, epoc
     lanes = min(lanes, -(-total // chunk))
     offset = int(random.stream(seed, "stream", epoch).integers(total))
     edges = [offset + total * lane // lanes for lane in range(lanes + 1)]
-    arcs = itertools.pairwise(edges)
-    return _laid_out(data, rows, [_pieces(spans, total, begin, end, warmup) for begin, end in arcs], chunk)
+    arcs = [_pieces(spans, total, begin, end, warmup) for begin, end in itertools.pairwise(edges)]
+    arcs.sort(key=lambda pieces: len(_walk(pieces, chunk)), reverse=True)
+    return _laid_out(data, rows, arcs, chunk)
 
 
 def replay(data: Dataset, rows: Rows, *, chunk: int, warmup: int) -> StreamPlan:
@@ -138,8 +140,12 @@ def _pieces(spans: list[_Span], total: int, begin: int, end: int, warmup: int) -
     return pieces
 
 
+def _walk(pieces: list[_Piece], chunk: int) -> list[tuple[int, _Piece]]:
+    return [(at, piece) for piece in pieces for at in range(piece.first, piece.last, chunk)]
+
+
 def _laid_out(data: Dataset, rows: Rows, lanes: list[list[_Piece]], chunk: int) -> StreamPlan:
-    walks = [[(at, piece) for piece in pieces for at in range(piece.first, piece.last, chunk)] for pieces in lanes]
+    walks = [_walk(pieces, chunk) for pieces in lanes]
     shape = (max(len(walk) for walk in walks), len(lanes))
     first, size, loss_from = np.zeros((3, *shape), dtype=np.int64)
     reset = np.zeros(shape, dtype=bool)

@@ -94,7 +94,11 @@ class Windows:
 
 @dataclass(frozen=True, eq=False)
 class Chunks:
-    """Chunks of streams, a lane a stretch of one instrument; every asked bar is a sample."""
+    """Chunks of streams, a lane a stretch of one instrument; every asked bar is a sample.
+
+    A lane that has walked its stretch to the end leaves the batch: the lane where the circle of rows closes often
+    needs a chunk more than the others, and should not make them all pay for it.
+    """
 
     chunks: StreamPlan
     z: np.ndarray
@@ -103,7 +107,8 @@ class Chunks:
         return self.chunks.steps
 
     def __getitem__(self, number: int) -> Batch:
-        x, rows, reset = self.chunks.chunk(number)
+        walking = np.count_nonzero(self.chunks.size[number])  # the first ones, as the plan orders them
+        x, rows, reset = (part[:walking] for part in self.chunks.chunk(number))
         z = np.where(rows >= 0, self.z[rows], np.float32(0.0))
         return Batch(torch.from_numpy(x), torch.from_numpy(z), rows, reset)
 
@@ -112,9 +117,9 @@ def step(
     module: torch.nn.Module, batch: Batch, state: tuple[torch.Tensor, ...] | None, *, device: str, dtype: torch.dtype
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
     """One forward pass: float32 raw (lanes, answers, outputs), z, bool asked, and the state after it."""
-    if state is not None and batch.reset is not None and batch.reset.any():
+    if state is not None and batch.reset is not None:
         anew = torch.from_numpy(batch.reset).to(device)
-        state = tuple(part.masked_fill(anew.view(-1, *[1] * (part.ndim - 1)), 0) for part in state)
+        state = tuple(part[: len(anew)].masked_fill(anew.view(-1, *[1] * (part.ndim - 1)), 0) for part in state)
     raw, state = module(batch.x.to(device, dtype), state if batch.reset is not None else None)
     answers = raw[:, -batch.z.shape[1] :].float()
     return answers, batch.z.to(device), torch.from_numpy(batch.asked).to(device), state

@@ -60,3 +60,24 @@ def test_state_is_zeroed_in_the_lanes_that_begin_anew_and_carried_in_the_others(
     torch.testing.assert_close(raw[[0, 2]], carried[[0, 2]])
     torch.testing.assert_close(raw[1], fresh[1])
     assert not torch.isclose(fresh[[0, 2]], carried[[0, 2]]).any()
+
+
+def test_lanes_that_are_done_leave_the_batch_and_the_others_keep_their_state():
+    epoch = Feed(cut(DATA, 0, 300), scale=SCALE, recipe=recipe(sampling="streams", warmup=30), seed=3, shuffle=True)
+    for number in range(4):
+        chunks = batches(epoch.epoch(number))
+        sizes = [len(batch.x) for batch in chunks]
+        assert sizes == sorted(sizes, reverse=True)
+        assert all(batch.asked.any(axis=1).all() for batch in chunks[-1:])  # nobody is kept for nothing
+    assert sizes[-1] < sizes[0]
+
+
+@torch.no_grad()
+def test_state_of_lanes_that_left_is_dropped():
+    module = Recurrent().build(3, 1).eval()
+    x, before = torch.randn(2, 4, 3), tuple(torch.randn(3, 8) for _ in range(2))
+    batch = Batch(x, torch.zeros(2, 4), np.zeros((2, 4), dtype=np.int64), np.array([False, False]))
+    raw, _, _, after = step(module, batch, before, device="cpu", dtype=torch.float32)
+    expected, _ = module(x, tuple(part[:2] for part in before))
+    torch.testing.assert_close(raw, expected)
+    assert [part.shape for part in after] == [(2, 8), (2, 8)]
