@@ -26,7 +26,7 @@ VOLATILITY: dict[str, Any] = {
     "label": {"name": "forward_volatility", "estimator": "parkinson", "horizon": 2},
 }
 RETURN: dict[str, Any] = {
-    "features": ["log_return", {"name": "rsi", "length": 5}],
+    "features": ["log_return", {"name": "log_return", "length": 4}],
     "label": {"name": "forward_return", "horizon": 2},
 }
 DIRECTION: dict[str, Any] = {**RETURN, "label": {"name": "direction", "horizon": 3}}
