@@ -1,0 +1,129 @@
+"""Who runs the items of a step: the thread that asks for it, and one more that takes items while there are some.
+
+The items of a phase are handed out by one word, so a thread that comes late merely finds fewer of them, and nobody
+waits for one that sleeps. A phase ends when every item that was taken is finished. Which thread ran an item
+changes no bit of it.
+"""
+
+import functools
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from candlewick.core.compiled import compiled
+from candlewick.runtime.kernels._atomics import add, exchange, pause, read, write
+from candlewick.runtime.kernels._dot import KINDS
+from candlewick.runtime.kernels._layout import Field, aligned
+from candlewick.runtime.kernels._step import run_item
+from candlewick.runtime.kernels._vector import LANES, LINE
+from candlewick.runtime.session import Precision
+
+# Bytes of the words that threads share, each in a cache line of its own.
+_TICKET = 0  # items of the phase << 32 | the next one to take
+_FINISHED = LINE
+_ACTIVE = 2 * LINE  # a step is running
+_ENDED = 3 * LINE
+
+
+class Crew:
+    """Runs steps one at a time: on the thread that calls, or on two.
+
+    The second thread lives as long as the crew. Between steps it sleeps, or spins on its core.
+    """
+
+    def __init__(self, precision: Precision, *, size: int, threads: int, spinning: bool) -> None:
+        self._lock = threading.Lock()
+        self._step = compiled_step(precision)
+        self._table = np.zeros(size, np.int64)
+        self._words = aligned((4 * LINE // 8,), np.int64)
+        self._bell = threading.Lock()
+        if threads == 2:
+            self._bell.acquire()
+            assist = compiled_assist(precision)
+            rest = (assist, self._table, self._words, self._bell, spinning)
+            thread = threading.Thread(target=_assist_until_end, args=rest, name="candlewick-step", daemon=True)
+            thread.start()
+            weakref.finalize(self, _end, self._words, self._bell, thread)
+
+    def step(self, table: np.ndarray) -> None:
+        """Run the step that the table describes; waits for one that runs already."""
+        with self._lock:
+            self._table[:] = table
+            self._words[_ACTIVE // 8] = 1
+            if self._bell.locked():
+                self._bell.release()
+            try:
+                self._step(self._table, self._words, 0)
+            finally:
+                self._words[_ACTIVE // 8] = 0
+
+
+def _assist_until_end(assist: Any, table: np.ndarray, words: np.ndarray, bell: Any, spinning: bool) -> None:
+    while not words[_ENDED // 8]:
+        if not spinning:
+            bell.acquire()
+        assist(table, words, spinning, 0)
+
+
+def _end(words: np.ndarray, bell: Any, thread: threading.Thread) -> None:
+    words[_ENDED // 8] = 1
+    if bell.locked():
+        bell.release()
+    if thread is not threading.current_thread():
+        thread.join()
+
+
+@functools.cache
+def compiled_step(precision: Precision) -> Callable[..., None]:
+    """`step(table, words, 0)` for one precision, compiled at the first call."""
+    return compiled((types.int64[::1], types.int64[::1], KINDS[precision]), nogil=True)(_step)
+
+
+@functools.cache
+def compiled_assist(precision: Precision) -> Callable[..., None]:
+    """`assist(table, words, spinning, 0)` for one precision, compiled at the first call."""
+    return compiled((types.int64[::1], types.int64[::1], types.boolean, KINDS[precision]), nogil=True)(_assist)
+
+
+def _step(table: Any, words: Any, kind: Any) -> None:
+    shared = words.ctypes.data
+    for time in range(table[Field.LENGTH]):
+        table[Field.TIME] = time
+        for phase in range(2 * table[Field.LAYERS] + 1):
+            items = table[Field.UNITS] // LANES if phase % 2 else table[Field.ROWS]
+            table[Field.PHASE] = phase
+            if table[Field.THREADS] == 1:
+                for item in range(items):
+                    run_item(table, item, 0, kind)
+                continue
+            write(shared + _FINISHED, 0)
+            write(shared + _TICKET, items << 32)
+            _take_items(table, shared, 0, kind)
+            while read(shared + _FINISHED) < items:
+                pause(0)
+
+
+def _assist(table: Any, words: Any, spinning: bool, kind: Any) -> None:
+    shared = words.ctypes.data
+    while not read(shared + _ENDED) and (spinning or read(shared + _ACTIVE)):
+        _take_items(table, shared, 1, kind)
+        pause(0)
+
+
+@compiled()
+def _take_items(table: Any, shared: int, worker: int, kind: Any) -> None:
+    ticket = read(shared + _TICKET)
+    while ticket & 0xFFFFFFFF < ticket >> 32:
+        item, items = ticket & 0xFFFFFFFF, ticket >> 32
+        many = max(1, (items - item) // 4)
+        found = exchange(shared + _TICKET, ticket, ticket + many)
+        if found == ticket:
+            for taken in range(item, item + many):
+                run_item(table, taken, worker, kind)
+            add(shared + _FINISHED, many)
+            found = read(shared + _TICKET)
+        ticket = found

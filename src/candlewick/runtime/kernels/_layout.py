@@ -1,0 +1,157 @@
+"""How weights and lanes lie in memory for the compiled step, and the table that tells it where."""
+
+from enum import IntEnum, auto
+
+import numpy as np
+
+from candlewick.models._base import Weights
+from candlewick.models.lstm import Lstm
+from candlewick.runtime.kernels._dot import VECTORS
+from candlewick.runtime.kernels._vector import LANES, LINE
+from candlewick.runtime.session import Precision
+
+ZERO_POINT = 128
+"""What inputs of int8 products are shifted by: the instruction multiplies unsigned by signed."""
+
+PER_GROUP: dict[Precision, int] = {"fp32": 1, "bf16": 2, "int8": 4}
+"""Weights that one instruction multiplies at once for every output."""
+
+
+class Field(IntEnum):
+    """Places in the table of int64 that a compiled step reads: sizes, then addresses. Skips stand behind it."""
+
+    LENGTH = 0
+    LAYERS = auto()
+    HIDDEN = auto()
+    UNITS = auto()
+    INPUTS = auto()
+    FIRST = auto()
+    OUTPUTS = auto()
+    CAPACITY = auto()
+    ROWS = auto()
+    TIME = auto()
+    PHASE = auto()
+    THREADS = auto()
+    PROJECTION = auto()
+    PROJECTION_BIAS = auto()
+    MATRICES = auto()
+    BIAS = auto()
+    SCALES = auto()
+    OFFSETS = auto()
+    NORM_WEIGHT = auto()
+    NORM_BIAS = auto()
+    HEAD = auto()
+    HEAD_BIAS = auto()
+    X = auto()
+    STATE = auto()
+    RAW = auto()
+    PROJECTED = auto()
+    OUTS = auto()
+    FROM_BELOW = auto()
+    FROM_BEFORE = auto()
+    ROW_SCALES = auto()
+    SUMS = auto()
+    SKIPS = auto()
+
+
+def padded(width: int, step: int = LANES) -> int:
+    """The next multiple of `step`.
+
+    >>> padded(40), padded(48)
+    (48, 48)
+    """
+    return -(-width // step) * step
+
+
+def aligned(shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+    """Zeros that start where a cache line does."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    memory = np.zeros(size + LINE, np.uint8)
+    start = -memory.ctypes.data % LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def resized(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """float32 of that shape with zeros behind the values."""
+    answer = aligned(shape, np.float32)
+    answer[tuple(slice(0, n) for n in values.shape)] = values
+    return answer
+
+
+class Packed:
+    """Weights in the order in which the step reads them.
+
+    Attributes:
+        arrays: by the field that holds their address.
+        first: width of what the first layer reads, padded.
+    """
+
+    def __init__(self, spec: Lstm, weights: Weights, *, inputs: int, outputs: int, precision: Precision) -> None:
+        units = padded(spec.hidden)
+        self.arrays: dict[Field, np.ndarray] = {}
+        self.first = padded(inputs)
+        if spec.projection:
+            self.first = padded(spec.projection, VECTORS * LANES)
+            self._projection(weights, padded(inputs))
+        self._layers(spec.layers, units, weights, precision)
+        if spec.norm:
+            for field, name in ((Field.NORM_WEIGHT, "weight"), (Field.NORM_BIAS, "bias")):
+                rows = np.stack([weights[f"norm.{k}.{name}"] for k in range(spec.layers)])
+                self.arrays[field] = resized(rows, (spec.layers, units))
+        self.arrays[Field.HEAD] = resized(weights["head.weight"], (outputs, units))
+        self.arrays[Field.HEAD_BIAS] = resized(weights["head.bias"], (outputs,))
+
+    def _projection(self, weights: Weights, inputs: int) -> None:
+        matrix = resized(weights["projection.weight"], (self.first, inputs))
+        blocks = matrix.reshape(-1, VECTORS, LANES, inputs).transpose(0, 3, 1, 2)
+        self.arrays[Field.PROJECTION] = _copied([blocks], np.float32)
+        self.arrays[Field.PROJECTION_BIAS] = resized(weights["projection.bias"], (self.first,))
+
+    def _layers(self, layers: int, units: int, weights: Weights, precision: Precision) -> None:
+        matrices, scales, offsets, biases = [], [], [], []
+        for k in range(layers):
+            tiled, scaled, shifted = [], [], []
+            for name, width in (("ih", units if k else self.first), ("hh", units)):
+                tiles = _tiles(weights[f"lstm.{k}.weight_{name}_l0"], units, width)
+                numbers, scale = _reduced(tiles, precision)
+                tiled.append(_grouped(numbers, PER_GROUP[precision]))
+                scaled.append(scale)
+                shifted.append(-ZERO_POINT * numbers.sum(axis=-1, dtype=np.int32))
+            matrices.append(np.concatenate(tiled, axis=1))
+            scales.append(np.stack(scaled, axis=1))
+            offsets.append(np.stack(shifted, axis=1))
+            bias = weights[f"lstm.{k}.bias_ih_l0"] + weights[f"lstm.{k}.bias_hh_l0"]
+            biases.append(_tiles(bias[:, None], units, 1))
+        self.arrays[Field.MATRICES] = _copied(matrices, matrices[0].dtype.type)
+        self.arrays[Field.BIAS] = _copied(biases, np.float32)
+        if precision == "int8":
+            self.arrays[Field.SCALES] = _copied(scales, np.float32)
+            self.arrays[Field.OFFSETS] = _copied(offsets, np.int32)
+
+
+def _tiles(matrix: np.ndarray, units: int, width: int) -> np.ndarray:
+    """(blocks of units, gates, units of a block, inputs): what one tile computes is what one gate update needs."""
+    gates = matrix.reshape(VECTORS, -1, matrix.shape[1])
+    whole = resized(gates, (VECTORS, units, width))
+    return whole.reshape(VECTORS, -1, LANES, width).transpose(1, 0, 2, 3)
+
+
+def _reduced(tiles: np.ndarray, precision: Precision) -> tuple[np.ndarray, np.ndarray]:
+    scale = np.maximum(np.abs(tiles).max(axis=-1), np.finfo(np.float32).tiny) / 127.0
+    if precision == "int8":
+        return np.rint(tiles / scale[..., None]).astype(np.int8), scale
+    if precision == "bf16":
+        whole = tiles.view(np.uint32)
+        return ((whole + 0x7FFF + ((whole >> 16) & 1)) >> 16).astype(np.uint16), scale
+    return tiles, scale
+
+
+def _grouped(tiles: np.ndarray, per_group: int) -> np.ndarray:
+    blocks, gates, units, width = tiles.shape
+    return tiles.reshape(blocks, gates, units, width // per_group, per_group).transpose(0, 3, 1, 2, 4)
+
+
+def _copied(parts: list[np.ndarray], dtype: type[np.generic]) -> np.ndarray:
+    answer = aligned((sum(part.size for part in parts),), dtype)
+    np.concatenate([part.ravel() for part in parts], out=answer)
+    return answer
