@@ -79,6 +79,16 @@ class Estimator(Model):
     def predict(self, weights: Weights, samples: Samples, *, head: Head, scale: HeadScale) -> np.ndarray:
         """float64 (m, head.outputs): raw outputs in the head's space."""
 
+    def require_sound(self, weights: Weights, inputs: int) -> None:
+        """Refuse arrays from a file that `predict` could not survive, for `inputs` feature columns.
+
+        numpy refuses by itself what does not fit; a member whose compiled code follows indices in its arrays checks
+        them here.
+
+        Raises:
+            DataError: an index that leads nowhere.
+        """
+
 
 class Network(Model):
     """A model that torch trains. `build` is the only place of a member that imports torch."""

@@ -6,9 +6,11 @@ import numpy as np
 from numba import types
 
 from candlewick.core.compiled import compiled
+from candlewick.core.errors import DataError
 from candlewick.models._base import Weights
 
 _LEAF = -1
+_NAMES = ("feature", "threshold", "left", "right", "value", "root", "column", "baseline")
 
 
 def flatten(ensembles: list[Any], iterations: list[int]) -> Weights:
@@ -36,6 +38,33 @@ def flatten(ensembles: list[Any], iterations: list[int]) -> Weights:
     }
 
 
+def require_walkable(weights: Weights, inputs: int) -> None:
+    """Refuse arrays along which `walk` would leave them or never end.
+
+    Raises:
+        DataError: arrays of different lengths, or a child, root, feature or output that is not there.
+    """
+    nodes, outputs = len(weights["feature"]), len(weights["baseline"])
+    left, right = weights["left"], weights["right"]
+    inner = left >= 0
+    at = np.arange(len(left))
+    whole = {len(weights[name]) for name in ("threshold", "left", "right", "value")} <= {nodes}
+    if not (
+        whole
+        and len(weights["root"]) == len(weights["column"])
+        and all(weights[name].ndim == 1 for name in _NAMES)
+        # A child stands behind its parent, so every walk ends.
+        and all(np.all((child[inner] > at[inner]) & (child[inner] < nodes)) for child in (left, right))
+        and _inside(weights["feature"][inner], inputs)
+        and _inside(weights["root"], nodes)
+        and _inside(weights["column"], outputs)
+    ):
+        raise DataError(
+            f"the trees lead out of their {nodes} nodes, {inputs} inputs or {outputs} outputs. "
+            "A child stands behind its parent. Take the model from where it came from again."
+        )
+
+
 def walk(weights: Weights, x: np.ndarray) -> np.ndarray:
     """float64 (m, outputs): the baseline plus every tree's leaf, added in the order of boosting."""
     out = np.tile(weights["baseline"], (len(x), 1))
@@ -52,6 +81,10 @@ def stages(weights: Weights, x: np.ndarray) -> np.ndarray:
         _boost(weights, x, slice(first, first + outputs), out)
         seen.append(out.copy())
     return np.stack(seen)
+
+
+def _inside(index: np.ndarray, size: int) -> bool:
+    return bool(np.all((index >= 0) & (index < size)))
 
 
 def _offsets(ensembles: list[Any]) -> list[int]:

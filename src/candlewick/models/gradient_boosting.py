@@ -33,7 +33,7 @@ from candlewick.models._heads import (
 )
 from candlewick.models._rows import forward_blocks, newest
 from candlewick.models._spread import around, fit_spread
-from candlewick.models._trees import flatten, stages, walk
+from candlewick.models._trees import flatten, require_walkable, stages, walk
 from candlewick.samples.dataset import Samples
 
 _INNER_BLOCKS = 5
@@ -83,6 +83,10 @@ class GradientBoosting(Estimator):
             quantiles = np.sort(raw, axis=1)
             return head.encode(Belief(quantiles[:, head.middle], quantiles, head.levels), _UNIT)
         return raw
+
+    def require_sound(self, weights: Weights, inputs: int) -> None:
+        """Refuse trees whose nodes lead nowhere: compiled code would follow them."""
+        require_walkable(weights, inputs * self.lags)
 
     def estimator(self, loss: str | float, rounds: int, seed: int) -> Any:
         """The scikit-learn estimator for a loss of that name, or for a quantile level."""

@@ -1,40 +1,196 @@
-"""ONNX files as protobuf sees them: weights are put into a graph without the `onnx` library."""
+"""ONNX files as protobuf sees them, without the `onnx` library: weights are put in, hostile graphs are refused.
 
-from collections.abc import Mapping
+Only the messages through which a file could reach further than its own nodes are known here: whatever field is not in
+`_ALLOWED` (functions, training info, sparse and external tensors, metadata) is refused, not skipped.
+
+Reference: onnx.proto3 of ONNX 1.x; https://protobuf.dev/programming-guides/encoding/
+"""
+
+from collections.abc import Container, Iterator, Mapping
+from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-_GRAPH, _INITIALIZER = 7, 5
-_DIMS, _DATA_TYPE, _NAME, _RAW_DATA = 1, 2, 8, 9
+from candlewick.runtime.strict_json import refused
+
 DATA_TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9, "float64": 11}
 """ONNX's numbers for the array types that a graph's weights may have."""
 
 LARGEST_CONSTANT = 64
 """Elements of an array that a graph may hold itself: shapes, indices, single numbers. Larger ones are weights."""
 
+DOMAINS = {"", "ai.onnx", "com.microsoft"}
+_MICROSOFT_OPERATORS = {"DynamicQuantizeLSTM"}
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_SIZES = {_FIXED64: 8, _FIXED32: 4}
+_DEEPEST = 4  # graphs inside graphs
+
+_GRAPH, _INITIALIZER = 7, 5
+_DIMS, _DATA_TYPE, _NAME, _RAW_DATA = 1, 2, 8, 9
+_ALLOWED = {
+    "model": {1: "ir_version", 2: "producer_name", 3: "producer_version", 7: "graph", 8: "opset_import"},
+    "opset": {1: "domain", 2: "version"},
+    "graph": {1: "node", 2: "name", 5: "initializer", 11: "input", 12: "output"},
+    "node": {1: "input", 2: "output", 3: "name", 4: "op_type", 5: "attribute", 7: "domain"},
+    "attribute": {1: "name", 2: "f", 3: "i", 4: "s", 5: "tensor", 6: "graph", 7: "floats", 8: "ints", 9: "strings",
+                  20: "type"},
+    "tensor": {1: "dims", 2: "data_type", 4: "floats", 5: "int32s", 7: "int64s", 8: "name", 9: "raw", 10: "doubles"},
+}  # fmt: skip
+_NUMBERS = {
+    "ir_version", "version", "f", "i", "floats", "ints", "type", "dims", "data_type", "int32s", "int64s", "doubles",
+}  # fmt: skip
+
+
+class _Field(NamedTuple):
+    name: str
+    kind: int
+    number: int  # of a varint
+    content: bytes  # of everything else
+
 
 def with_initializers(proto: bytes, weights: Mapping[str, np.ndarray]) -> bytes:
     """A ModelProto that also holds `weights` as initializers.
 
     Protobuf merges a message that comes twice, so a second graph of nothing but initializers is appended.
-
-    Raises:
-        KeyError: an array's type is none of `DATA_TYPES`.
     """
     graph = b"".join(_bytes(_INITIALIZER, _tensor(name, array)) for name, array in weights.items())
     return proto + _bytes(_GRAPH, graph)
 
 
+def require_plain(proto: bytes, weights: Container[str], opset: int, where: str) -> None:
+    """Refuse a graph that is more than standard operators over small constants of its own and `weights`.
+
+    Raises:
+        StorageError: not a ModelProto with one graph; a field that is not needed (functions, sparse tensors, data in
+            other files); a foreign operator set or operator; another opset; a large constant; an initializer of the
+            name of a weight.
+    """
+    try:
+        _require_model(proto, weights, opset)
+    except (ValueError, IndexError) as error:
+        raise refused(where, f"is no plain ONNX graph: {error}") from error
+
+
+def _require_model(proto: bytes, weights: Container[str], opset: int) -> None:
+    graphs, versions = [], []
+    for field in _fields(proto, "model"):
+        if field.name == "graph":
+            graphs.append(field.content)
+        elif field.name == "opset_import":
+            versions.append(_require_opset(field.content))
+    if len(graphs) != 1 or versions.count(opset) != 1:
+        raise ValueError(f"it has {len(graphs)} graphs and operator sets {versions}, one and {opset} were expected")
+    _require_graph(graphs[0], weights, 1)
+
+
+def _require_opset(message: bytes) -> int:
+    domain, version = "", 0
+    for field in _fields(message, "opset"):
+        if field.name == "domain":
+            domain = _text(field)
+        else:
+            version = field.number
+    if domain not in DOMAINS:
+        raise ValueError(f"the operator set {domain!r} is foreign")
+    return version if domain in ("", "ai.onnx") else 0
+
+
+def _require_graph(message: bytes, weights: Container[str], depth: int) -> None:
+    if depth > _DEEPEST:
+        raise ValueError(f"graphs stand more than {_DEEPEST} deep in one another")
+    for field in _fields(message, "graph"):
+        if field.name == "node":
+            _require_node(field.content, weights, depth)
+        elif field.name == "initializer":
+            _require_constant(field.content, weights)
+
+
+def _require_node(message: bytes, weights: Container[str], depth: int) -> None:
+    domain = operator = ""
+    for field in _fields(message, "node"):
+        if field.name == "domain":
+            domain = _text(field)
+        elif field.name == "op_type":
+            operator = _text(field)
+        elif field.name == "attribute":
+            for part in _fields(field.content, "attribute"):
+                if part.name == "tensor":
+                    _require_constant(part.content, ())
+                elif part.name == "graph":
+                    _require_graph(part.content, weights, depth + 1)
+    if domain not in DOMAINS or (domain == "com.microsoft" and operator not in _MICROSOFT_OPERATORS):
+        raise ValueError(f"the operator {operator!r} of {domain!r} is foreign")
+
+
+def _require_constant(message: bytes, weights: Container[str]) -> None:
+    dims: list[int] = []
+    for field in _fields(message, "tensor"):
+        if field.name == "dims":
+            dims += [field.number] if field.kind == _VARINT else _packed(field.content)
+        elif field.name == "name" and _text(field) in weights:
+            raise ValueError(f"it holds the weight {_text(field)!r} itself")
+    if prod(dims) > LARGEST_CONSTANT or len(message) > 16 * LARGEST_CONSTANT:
+        raise ValueError(f"it holds a constant of {tuple(dims)}; {LARGEST_CONSTANT} numbers are the most")
+
+
+def _fields(message: bytes, kind: str) -> Iterator[_Field]:
+    """The fields of a message, all of which must be allowed."""
+    at = 0
+    while at < len(message):
+        key, at = _read_varint(message, at)
+        number, wire = key >> 3, key & 7
+        if number not in _ALLOWED[kind]:
+            raise ValueError(f"a {kind} has the field {number}, which is none of {', '.join(_ALLOWED[kind].values())}")
+        name = _ALLOWED[kind][number]
+        if wire != _BYTES and name not in _NUMBERS:
+            raise ValueError(f"the {name} of a {kind} is a number")
+        value, content = 0, b""
+        if wire == _VARINT:
+            value, at = _read_varint(message, at)
+        elif wire == _BYTES or wire in _SIZES:
+            size, at = _read_varint(message, at) if wire == _BYTES else (_SIZES[wire], at)
+            content, at = message[at : at + size], at + size
+        else:
+            raise ValueError(f"a {kind} has a field of the wire type {wire}")
+        if at > len(message):
+            raise ValueError(f"a {kind} breaks off")
+        yield _Field(name, wire, value, content)
+
+
+def _text(field: _Field) -> str:
+    return field.content.decode()
+
+
+def _packed(content: bytes) -> list[int]:
+    values, at = [], 0
+    while at < len(content):
+        value, at = _read_varint(content, at)
+        values.append(value)
+    return values
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError("a number has more than ten bytes")
+
+
 def _tensor(name: str, array: np.ndarray) -> bytes:
     dims = b"".join(_varint(_DIMS << 3) + _varint(size) for size in array.shape)
     kind = _varint(_DATA_TYPE << 3) + _varint(DATA_TYPES[array.dtype.name])
-    raw = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()
+    raw = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C").tobytes()
     return dims + kind + _bytes(_NAME, name.encode()) + _bytes(_RAW_DATA, raw)
 
 
 def _bytes(field: int, content: bytes) -> bytes:
-    return _varint(field << 3 | BYTES) + _varint(len(content)) + content
+    return _varint(field << 3 | _BYTES) + _varint(len(content)) + content
 
 
 def _varint(value: int) -> bytes:

@@ -1,0 +1,243 @@
+"""An exported model as a folder: specs in `model.json`, arrays in safetensors, graphs in ONNX; no pickle, no code.
+
+`model.json` is written last and holds the sha256 of every other file, so a folder that has it is whole.
+
+What is guaranteed of a folder from a hostile hand, also where the hashes were made to fit: it is refused with one
+sentence, or every spec is valid, every array is finite and of the size its spec counts, and every graph is standard
+operators over those arrays, without files of its own. Nothing is run that the folder brings; a member from a user's
+own file is only loaded where `trust_code` says so and the file is byte for byte the one it was trained with. Not
+guaranteed: that onnxruntime, which is native code, withstands every graph that passes: who serves foreign models
+opens them in a process of their own.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from candlewick.core import files
+from candlewick.core.errors import StorageError
+from candlewick.core.spec import Spec
+from candlewick.features._set import FeatureSet
+from candlewick.labels import LABELS
+from candlewick.models import MODELS
+from candlewick.models._heads import AnyHead, HeadScale
+from candlewick.runtime.arrays import packed, unpacked
+from candlewick.runtime.exported import Exported, Graph, Judged
+from candlewick.runtime.proto import require_plain
+from candlewick.runtime.session import Precision
+from candlewick.runtime.sound import require_sound
+from candlewick.runtime.strict_json import parse, refused
+
+CARD, ARRAYS = "model.json", "arrays.safetensors"
+_PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "int8")
+_LARGEST = {".json": 2**20, ".onnx": 16 * 2**20, ".safetensors": 2 * 2**30}
+"""Bytes that a file of each kind has at most; protobuf takes no more than two gigabytes."""
+
+_NAMES = {CARD, ARRAYS} | {f"{precision}{end}" for precision in _PRECISIONS for end in (".onnx", ".safetensors")}
+
+
+class _GraphCard(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    opset: int
+    own: list[str]
+    """Weights that are the model's arrays of these names, and not stored again."""
+
+
+class _Card(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    format: Literal[1]
+    features: list[dict[str, Any]]
+    label: dict[str, Any]
+    model: dict[str, Any]
+    head: dict[str, Any]
+    scale: HeadScale
+    length: int = Field(ge=1, le=1_000_000)
+    streams: bool
+    warmup: int = Field(ge=0, le=10_000_000)
+    graphs: dict[Precision, _GraphCard]
+    precisions: dict[Precision, Judged]
+    lineage: dict[str, Any]
+    sources: dict[str, str]
+    files: dict[str, str]
+
+
+class _HeadCard(BaseModel):
+    head: AnyHead
+
+
+def save(exported: Exported, folder: str | Path) -> None:
+    """Write the model into `folder`, which is new, empty, or left behind by a save that was stopped.
+
+    Raises:
+        DataError: arrays that are not finite or do not fit the spec, which `open_exported` would refuse.
+        StorageError: the folder holds a model or other files, or cannot be written.
+    """
+    require_sound(exported)
+    folder = Path(folder)
+    _require_free(folder)
+    contents: dict[str, bytes] = {ARRAYS: packed(_arrays(exported))}
+    graphs = {}
+    for precision, graph in exported.graphs.items():
+        own = [name for name, array in graph.weights.items() if _is_own(name, array, exported)]
+        others = {name: array for name, array in graph.weights.items() if name not in own}
+        graphs[precision] = {"opset": graph.opset, "own": own}
+        contents[f"{precision}.onnx"] = graph.proto
+        if others:
+            contents[f"{precision}.safetensors"] = packed(others)
+    specs: list[Spec] = [*exported.features.features, exported.label, exported.model]
+    card = {
+        "format": 1,
+        "features": [feature.to_dict() for feature in exported.features.features],
+        "label": exported.label.to_dict(),
+        "model": exported.model.to_dict(),
+        "head": exported.head.model_dump(mode="json"),
+        "scale": asdict(exported.scale),
+        "length": exported.length,
+        "streams": exported.streams,
+        "warmup": exported.warmup,
+        "graphs": graphs,
+        "precisions": {precision: asdict(judged) for precision, judged in exported.precisions.items()},
+        "lineage": exported.lineage,
+        "sources": {spec.spec_name(): spec.source_hash for spec in specs if spec.source_file},
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()},
+    }
+    for name, data in contents.items():
+        files.write_bytes(folder / name, data)
+    files.write_json(folder / CARD, card)
+
+
+def open_exported(folder: str | Path, *, trust_code: bool = False) -> Exported:
+    """The model in `folder`, every claim of its files checked.
+
+    Args:
+        trust_code: whether members from a user's own files may be loaded, which runs those files.
+
+    Raises:
+        StorageError: a file is missing, damaged, foreign, or not what it says it is.
+        ConfigError: a spec that is not valid here.
+        DataError: arrays that are not finite or do not fit the spec.
+    """
+    folder = Path(folder)
+    present = _listed(folder)
+    card = _card(_read(folder / CARD))
+    if present != {CARD, *card.files} or not card.files.keys() < _NAMES:
+        raise refused(str(folder), f"holds {', '.join(sorted(present))} and tells of {', '.join(sorted(card.files))}")
+    contents = {name: _read(folder / name) for name in card.files}
+    for name, data in contents.items():
+        if hashlib.sha256(data).hexdigest() != card.files[name]:
+            raise refused(str(folder / name), "does not have the sha256 that model.json tells of")
+    _require_trusted(card, trust_code)
+    exported = _rebuilt(card, folder, contents)
+    require_sound(exported)
+    return exported
+
+
+def _arrays(exported: Exported) -> dict[str, np.ndarray]:
+    parts = {"weights": exported.weights, "scaler": exported.scaler, "calibration": exported.calibration}
+    return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
+
+
+def _is_own(name: str, array: np.ndarray, exported: Exported) -> bool:
+    own = exported.weights.get(name.removeprefix("weights."))
+    return name.startswith("weights.") and own is not None and own.dtype == array.dtype and np.array_equal(own, array)
+
+
+def _require_free(folder: Path) -> None:
+    left = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    foreign = {name for name in left if not any(name == ours or name.startswith(f".{ours}.") for ours in _NAMES)}
+    if foreign or CARD in left:
+        raise StorageError(
+            f"{folder} must be a new folder, was one that holds {', '.join(sorted(foreign)[:5]) or 'a model'}. "
+            "A saved model is never changed. Choose another folder."
+        )
+    for name in left:
+        (folder / name).unlink()
+
+
+def _listed(folder: Path) -> set[str]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise StorageError(
+            f"{folder} could not be read: {error.strerror}. Name the folder of a saved model."
+        ) from error
+    for entry in entries:
+        if entry.name not in _NAMES or not entry.is_file(follow_symlinks=False):
+            raise refused(str(folder), f"holds {entry.name!r}, which is no file of a model")
+    if CARD not in {entry.name for entry in entries}:
+        raise refused(str(folder), f"has no {CARD}, so it is no model, or one whose saving was stopped")
+    return {entry.name for entry in entries}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(handle, "rb") as file:
+            status, most = os.fstat(handle), _LARGEST[path.suffix]
+            if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+                raise refused(str(path), f"must be a file of {most:,} bytes at most, was {status.st_size:,}")
+            return file.read(most)
+    except OSError as error:
+        raise refused(str(path), f"could not be read: {error.strerror}") from error
+
+
+def _card(data: bytes) -> _Card:
+    parse(data, CARD)  # what two parsers could read in two ways is refused
+    try:
+        return _Card.model_validate_json(data)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise refused(CARD, f"is wrong at {'.'.join(str(part) for part in wrong['loc'])}: {wrong['msg']}") from None
+
+
+def _require_trusted(card: _Card, trust_code: bool) -> None:
+    for entry in (*card.features, card.label, card.model):
+        name = str(entry.get("name"))
+        path = Path(name.partition(":")[0])
+        if path.suffix != ".py":
+            continue
+        if not trust_code:
+            raise StorageError(
+                f"the model has {name} from a file of its maker, was opened without trust in code. "
+                "Loading that file runs it. If it is yours, open the model with trust_code=True."
+            )
+        if not path.is_file() or files.sha256(path) != card.sources.get(name):
+            raise refused(name, "is not the source that the model was trained with")
+
+
+def _rebuilt(card: _Card, folder: Path, contents: Mapping[str, bytes]) -> Exported:
+    parts: dict[str, dict[str, np.ndarray]] = {"weights": {}, "scaler": {}, "calibration": {}}
+    for name, array in unpacked(contents.get(ARRAYS, b""), ARRAYS).items():
+        part, _, rest = name.partition(".")
+        if part not in parts or not rest:
+            raise refused(str(folder / ARRAYS), f"holds {name!r}; its arrays are of {', '.join(parts)}")
+        parts[part][rest] = array
+    try:
+        head = _HeadCard.model_validate({"head": card.head}).head
+    except ValidationError as error:
+        raise refused(CARD, f"has no valid head: {error.errors()[0]['msg']}") from None
+    return Exported(
+        features=FeatureSet.of(card.features), label=LABELS.build(card.label), length=card.length,
+        model=MODELS.build(card.model), **parts, head=head, scale=card.scale, streams=card.streams, warmup=card.warmup,
+        graphs={precision: _graph(precision, entry, parts["weights"], contents)
+                for precision, entry in card.graphs.items()},
+        precisions=dict(card.precisions.items()), lineage=card.lineage,
+    )  # fmt: skip
+
+
+def _graph(precision: str, entry: _GraphCard, own: Mapping[str, np.ndarray], contents: Mapping[str, bytes]) -> Graph:
+    proto, arrays = f"{precision}.onnx", f"{precision}.safetensors"
+    weights = unpacked(contents[arrays], arrays) if arrays in contents else {}
+    missing = [name for name in entry.own if name.removeprefix("weights.") not in own or name in weights]
+    if proto not in contents or missing:
+        raise refused(proto, f"is absent, or its weights are: {', '.join(missing) or 'none'}")
+    weights |= {name: own[name.removeprefix("weights.")] for name in entry.own}
+    require_plain(contents[proto], weights, entry.opset, proto)
+    return Graph(contents[proto], weights, entry.opset)
