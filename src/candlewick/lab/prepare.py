@@ -1,5 +1,6 @@
 """From an experiment to what every unit needs: the panel, its dataset and the folds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from candlewick.core.errors import ConfigError
 from candlewick.core.words import some
 from candlewick.data.bars import Panel
 from candlewick.data.interval import format_duration
-from candlewick.data.read import Reading
+from candlewick.data.read import Reading, read
 from candlewick.lab.experiment import Experiment
 from candlewick.models._base import Network
 from candlewick.samples.build import build
@@ -78,6 +79,17 @@ def prepare(experiment: Experiment, given: Panel | Reading | None = None) -> Pre
     for fold in folds:
         require_scalable(experiment, data, fold)
     return Prepared(panel, data, folds, (*lines, *notes))
+
+
+def reading_of(data: Any, options: Mapping[str, Any]) -> Panel | Reading | None:
+    """What the caller gave in place of the experiment's own data; None for nothing.
+
+    Raises:
+        ConfigError: options say how it is to be read, and there is nothing to read.
+    """
+    if data is None and options:
+        raise ConfigError(f"{', '.join(options)} say how data= is to be read, and no data was given.")
+    return data if data is None or (isinstance(data, Panel | Reading) and not options) else read(data, **options)
 
 
 def _require_tradable(panel: Panel) -> None:

@@ -12,13 +12,12 @@ from candlewick.core import files
 from candlewick.core.clock import elapsed_s, iso, now_ns
 from candlewick.core.errors import ConfigError
 from candlewick.core.progress import Progress, Silent
-from candlewick.data.bars import Panel
-from candlewick.data.read import Reading, read
 from candlewick.lab import ledger
 from candlewick.lab.audit import quick_checks
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.outcome import conclude
-from candlewick.lab.prepare import Prepared, prepare
+from candlewick.lab.planning import require_affordable
+from candlewick.lab.prepare import Prepared, prepare, reading_of
 from candlewick.lab.runs import Run
 from candlewick.lab.unit import Unit, complete, flow
 from candlewick.models._base import Estimator, Network
@@ -42,7 +41,8 @@ def run(
     or one worker everything happens in this process.
 
     Raises:
-        ConfigError: the experiment cannot be meant as written, or `resume` names a run of another experiment or data.
+        ConfigError: the experiment cannot be meant as written, a gate of its `limits` refuses a model (with the
+            nearest one that passes), or `resume` names a run of another experiment or data.
         MissingDependencyError: a network is to be trained and torch is not installed; nothing is read or written.
         StorageError: the folder or the ledger cannot be written, or another process works on the folder.
         DataError, LeakError, TrainingError: as their names say.
@@ -56,15 +56,17 @@ def run(
         require_torch()
     folder = Path(resume) if resume else Path(out) if out else _new_folder(experiment)
     progress.say(f"reading {experiment.data.spec_name()}")
-    prepared = prepare(experiment, _given(data, reading))
+    prepared = prepare(experiment, reading_of(data, reading))
     for note in prepared.notes:
         progress.say(note)
+    workers = workers or os.cpu_count() or 1
+    require_affordable(experiment, prepared, workers=workers, progress=progress)
     if resume and not (folder / "run.json").is_file():
         raise ConfigError(f"{folder} holds no run to resume: there is no run.json.")
     ledger.record(prepared.panel.content_hash, [])  # one that cannot be written is told before hours of fitting
     with files.locked(folder / ".lock", wait=False):
         record = _open(folder, experiment, prepared, resuming=resume is not None)
-        record |= _carried_out(experiment, prepared, folder, workers or os.cpu_count() or 1, progress)
+        record |= _carried_out(experiment, prepared, folder, workers, progress)
         record["seconds"] = record.get("seconds", 0.0) + elapsed_s() - started
         _close(folder, record)
     progress.advance()
@@ -91,12 +93,6 @@ def _close(folder: Path, record: dict[str, Any]) -> None:
     files.write_bytes(done.report, done.page().encode())
     # Last, so that a run is complete only where its report is.
     files.write_json(folder / "run.json", {**record, "status": "complete"})
-
-
-def _given(data: Any, options: Mapping[str, Any]) -> Panel | Reading | None:
-    if data is None and options:
-        raise ConfigError(f"{', '.join(options)} say how data= is to be read, and no data was given.")
-    return data if data is None or (isinstance(data, Panel | Reading) and not options) else read(data, **options)
 
 
 def units_of(experiment: Experiment, prepared: Prepared) -> list[Unit]:

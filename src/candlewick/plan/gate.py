@@ -9,7 +9,8 @@ from candlewick.plan.samples import SampleCount
 
 Outcome = Literal["pass", "warn", "refuse"]
 
-_ORDER: tuple[Outcome, ...] = ("refuse", "warn", "pass")
+OUTCOMES: tuple[Outcome, ...] = ("refuse", "warn", "pass")
+"""The worst first."""
 _GIB = 2**30
 
 
@@ -66,7 +67,7 @@ def gates(figures: Figures, limits: Limits) -> tuple[Gate, ...]:
     50,000 parameters for 400 effective samples (2,000 rows with overlapping labels) are 125 a sample. Warned from \
 10, refused from 1,000.
     """
-    return tuple(sorted(_gates(figures, limits), key=lambda gate: _ORDER.index(gate.outcome)))
+    return tuple(sorted(_gates(figures, limits), key=lambda gate: OUTCOMES.index(gate.outcome)))
 
 
 def _gates(figures: Figures, limits: Limits) -> Iterator[Gate]:
@@ -115,7 +116,7 @@ def _at_most(name: str, value: float, limit: Limit, said: str, unit: str) -> Gat
 def _judged(
     name: str, value: float, limit: Limit, said: str, unit: str, reached: Callable[[float], bool], where: str
 ) -> Gate:
-    levels = {"refuse": limit.refuse, "warn": limit.warn}
+    levels: dict[Outcome, float | None] = {"refuse": limit.refuse, "warn": limit.warn}
     met = [outcome for outcome, level in levels.items() if level is not None and reached(level)]
     told = ", ".join(
         f"{word} {where} {number(level)}{unit}"

@@ -1,0 +1,106 @@
+"""What an experiment will cost and whether it may: everything that planning found, as one answer."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from candlewick.models._base import LayerCount, Model
+from candlewick.plan.advice import Sampling
+from candlewick.plan.count import TrainingBytes
+from candlewick.plan.gate import OUTCOMES, Gate, Outcome
+from candlewick.plan.machine import Machine
+from candlewick.plan.nearest import Nearest
+from candlewick.plan.samples import SampleCount
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """One model of the experiment.
+
+    Attributes:
+        label: its label in the experiment.
+        model: its spec.
+        layers: exact cost of each layer.
+        samples: what it is fitted on in each fold.
+        training: bytes that one fit keeps; None for models that are fitted in one call.
+        sampling: its bars as windows and as a stream; None for models that are fitted in one call.
+        gates: refusals first, then warnings.
+        nearest: the nearest smaller one that passes; None where it passes itself, or nothing smaller does.
+    """
+
+    label: str
+    model: Model
+    layers: tuple[LayerCount, ...]
+    samples: tuple[SampleCount, ...]
+    training: TrainingBytes | None
+    sampling: Sampling | None
+    gates: tuple[Gate, ...]
+    nearest: Nearest | None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of its gates'."""
+        return min((gate.outcome for gate in self.gates), key=OUTCOMES.index, default="pass")
+
+    @property
+    def parameters(self) -> int:
+        """Of all layers."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of all layers, for one step of one sequence."""
+        return sum(layer.multiply_adds for layer in self.layers)
+
+    @property
+    def activations(self) -> int:
+        """Of all layers, for one step of one sequence."""
+        return sum(layer.activations for layer in self.layers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        near = self.nearest and {**asdict(self.nearest), "model": self.nearest.model.to_dict()}
+        sampling = self.sampling and {
+            **asdict(self.sampling), "ratio": self.sampling.ratio, "sentence": self.sampling.sentence
+        }  # fmt: skip
+        return {
+            "label": self.label,
+            "spec": self.model.to_dict(),
+            "parameters": self.parameters,
+            "multiply_adds": self.multiply_adds,
+            "layers": [asdict(layer) for layer in self.layers],
+            "samples": [asdict(samples) for samples in self.samples],
+            "training_bytes": self.training and {**asdict(self.training), "total": self.training.total},
+            "sampling": sampling,
+            "outcome": self.outcome,
+            "gates": [asdict(gate) for gate in self.gates],
+            "nearest": near,
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The answer.
+
+    Attributes:
+        title: of the experiment.
+        machine: as it was measured, or only described.
+        models: the experiment's own first, then rivals and baselines.
+    """
+
+    title: str
+    machine: Machine
+    models: tuple[ModelPlan, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of all models'."""
+        return min((model.outcome for model in self.models), key=OUTCOMES.index)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {
+            "title": self.title,
+            "outcome": self.outcome,
+            "models": [model.to_dict() for model in self.models],
+            "machine": self.machine.to_dict(),
+        }
