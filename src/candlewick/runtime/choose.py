@@ -126,11 +126,10 @@ def choose(
 
 
 def _kernels(exported: Exported, precision: Precision) -> Iterator[str]:
-    if isinstance(exported.model, Lstm):
-        from candlewick.runtime.kernels.residual_lstm import compiled_precisions
+    from candlewick.runtime.kernels.residual_lstm import compiled_precisions
 
-        if precision in compiled_precisions(exported.model):
-            yield "compiled"
+    if precision in compiled_precisions(exported.model):
+        yield "compiled"
     if precision in exported.graphs:
         yield "onnxruntime"
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from candlewick.core import files
-from candlewick.core.errors import DataError
+from candlewick.core.errors import DataError, StorageError
+from candlewick.runtime.arrays import packed, unpacked
 
 Arrays = dict[str, np.ndarray]
 """What `Engine.snapshot` gives and `Engine.restore` takes."""
@@ -13,9 +14,20 @@ Arrays = dict[str, np.ndarray]
 
 def save(arrays: Arrays, path: str | Path) -> None:
     """Write a snapshot, whole or not at all."""
-    from safetensors.numpy import save as packed
+    files.write_bytes(path, packed(arrays))
 
-    files.write_bytes(path, packed({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+
+def load(path: str | Path) -> Arrays:
+    """What `save` wrote.
+
+    Raises:
+        StorageError: the file cannot be read, or is no such file or a damaged one.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise StorageError(f"{path} could not be read: {error.strerror}. Give a file that save() wrote.") from error
+    return unpacked(data, str(path))
 
 
 def require_fits(arrays: Arrays, expected: Arrays) -> None:
