@@ -47,9 +47,8 @@ def told(running: Engine, first: int, last: int) -> list[list[object]]:
     for k in range(first, last):
         rows = 100.0 + np.sin(np.arange(2)[:, None] + k / 3 + np.arange(len(running.exported.columns)))
         for forecast in running.step(k * HOUR, rows, np.array([True, k % 3 > 0])):
-            found.append(
-                [forecast.symbol, forecast.seq, forecast.status, repr(forecast.value), repr(forecast.quantiles)]
-            )
+            belief = repr((forecast.value, forecast.quantiles))
+            found.append([forecast.symbol, forecast.seq, forecast.status, belief])
     return found
 
 
