@@ -59,15 +59,15 @@ class Measured:
 def candidates(exported: Exported, *, spinning: bool = False) -> tuple[Setting, ...]:
     """Settings that can run this model here, the simplest first.
 
-    Reduced precisions are there only where `Exported.precisions` allows them. Threads are one, two and four, as far
-    as there are cores. `spinning` adds variants whose threads never sleep, for cores that have nothing else to do.
+    Reduced precisions are there only where `Exported.precisions` allows them. Threads are one and, where there
+    are cores, two. `spinning` adds variants whose threads never sleep, for cores that have nothing else to do.
     """
     if isinstance(exported.model, Estimator):
         return (Setting("estimator"),)
     allowed = [p for p in _PRECISIONS if p == "fp32" or (p in exported.precisions and exported.precisions[p].allowed)]
     kernels = [(precision, kernel) for precision in allowed for kernel in _kernels(exported, precision)]
     cores = len(os.sched_getaffinity(0))
-    ways = [(threads, False) for threads in (1, 2, 4) if threads <= cores]
+    ways = [(threads, False) for threads in (1, 2) if threads <= cores]
     ways += [(threads, True) for threads, _ in ways if spinning and threads > 1]
     return tuple(Setting(kernel, precision, *way) for way in ways for precision, kernel in kernels)
 

@@ -28,7 +28,7 @@ class Instrument:
     """
 
     def __init__(self, exported: Exported, symbol: str, window: np.ndarray, echo: np.ndarray) -> None:
-        """`window` float32 (rows, inputs) and `echo` float64 (length,) or (0,) are views of the lane's memory."""
+        """`window` float32 (rows, inputs) and `echo` float64 (length,) or (0,) are the lane's own memory."""
         self.symbol = symbol
         self.seen = 0
         self.t = self.hole = self.hole_t = _NEVER
@@ -116,7 +116,7 @@ _vector = types.float64[::1]
 _fixed = types.Array(types.float64, 1, "C", readonly=True)
 
 
-@compiled(types.int64(_vector, _fixed, _fixed, types.float32, types.float32[:, ::1]))
+@compiled(types.int64(_vector, _fixed, _fixed, types.float32, types.Array(types.float32, 2, "A")))
 def _push(values: np.ndarray, center: np.ndarray, scale: np.ndarray, clip: float, window: np.ndarray) -> int:
     # The same roundings as Scaler.apply: features are stored as float32, then each operation is done in float64.
     newest = window.shape[0] - 1
