@@ -47,3 +47,26 @@ class Trainer:
             nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
             self.adam.step()
         return time.perf_counter() - began
+
+
+class WindowTrainer:
+    """Shuffled windows of x (bars, inputs), each with one label of y (windows,), that of its newest bar."""
+
+    def __init__(self, x, y, *, length, batch, bf16=False, **net):
+        self.windows, self.y = x.unfold(0, length, 1).permute(2, 0, 1), y
+        self.batch, self.bf16 = batch, bf16
+        self.net = Net(x.shape[1], **net)
+        self.adam = torch.optim.AdamW(self.net.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
+
+    def epoch(self):
+        """Seconds for one pass over the windows."""
+        began = time.perf_counter()
+        for chosen in torch.randperm(len(self.y)).split(self.batch):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16):
+                raw, _ = self.net(self.windows[:, chosen], None)
+            loss = nn.functional.mse_loss(raw[-1].float(), self.y[chosen])
+            self.adam.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+            self.adam.step()
+        return time.perf_counter() - began
