@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from candlewick.samples.dataset import Dataset
 from candlewick.samples.roles import Rows
 from candlewick.samples.stream import plan as stream_plan
@@ -52,8 +54,9 @@ def compare_sampling(
 ) -> Sampling:
     """Bars of one epoch both ways, exactly as training lays them out (the first epoch's layout)."""
     chunks = stream_plan(data, rows, lanes=lanes, chunk=chunk, warmup=warmup, epoch=0, seed=0)
-    steps, width = chunks.first.shape
-    return Sampling(len(rows) * data.length, steps * width * chunk, len(rows), obstacle, chosen)
+    # A lane that is done leaves the batch; a chunk that a piece ends in is filled up.
+    walked = chunk * int(np.count_nonzero(chunks.size))
+    return Sampling(len(rows) * data.length, walked, len(rows), obstacle, chosen)
 
 
 def obstacle_to_streams(*, model: str, model_streams: bool, split: str, trains_after_test: bool) -> str:
