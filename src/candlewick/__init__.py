@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from candlewick.lab.audit import audit
     from candlewick.lab.compare import compare
     from candlewick.lab.experiment import Experiment
+    from candlewick.lab.planning import plan
     from candlewick.lab.predict import predict
     from candlewick.lab.run import run
     from candlewick.lab.runs import list_runs, open_run
@@ -44,6 +45,7 @@ __all__ = [
     "judge",
     "list_runs",
     "open_run",
+    "plan",
     "predict",
     "read",
     "run",
@@ -67,6 +69,7 @@ _PLACES = {
     "judge": "candlewick.evaluate.verdict:judge_forecast",
     "list_runs": "candlewick.lab.runs:list_runs",
     "open_run": "candlewick.lab.runs:open_run",
+    "plan": "candlewick.lab.planning:plan",
     "predict": "candlewick.lab.predict:predict",
     "read": "candlewick.data.read:read",
     "run": "candlewick.lab.run:run",
@@ -77,8 +80,9 @@ def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'candlewick' has no attribute {name!r}")
     module, _, attribute = _PLACES[name].partition(":")
-    value = globals()[name] = getattr(import_module(module), attribute)
-    return value
+    value = getattr(import_module(module), attribute)
+    # `plan` is a room too, which importing the verb has put here: it can be called.
+    return globals().setdefault(name, value)
 
 
 def __dir__() -> list[str]:

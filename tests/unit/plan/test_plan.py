@@ -1,0 +1,11 @@
+import subprocess
+import sys
+
+
+def test_the_room_is_the_verb_whichever_is_met_first():
+    for first in ("import candlewick.plan.gate", "import candlewick; candlewick.plan"):
+        code = f"{first}\nimport candlewick as cw, candlewick.plan.gate as gate, sys\n"
+        code += "assert cw.plan('quickstart', 'model=linear', 'baselines=[]').outcome == 'pass'\n"
+        code += "assert gate.gates\nassert not {'torch', 'sklearn'} & set(sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+        assert done.returncode == 0, done.stderr
