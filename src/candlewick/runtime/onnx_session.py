@@ -27,7 +27,8 @@ class OnnxSession(Session):
 
     Raises:
         ConfigError: bf16, or no thread.
-        StorageError: onnxruntime does not take the graph, or its inputs and outputs are others than these.
+        StorageError: onnxruntime does not take the graph, its inputs and outputs are others than these, or a trial
+            step from zeros fails.
     """
 
     kernel: ClassVar[str] = "onnxruntime"
@@ -53,6 +54,10 @@ class OnnxSession(Session):
                 f"a graph's state must keep its shape, was {self._takes} before and {self._gives} after a step. "
                 "Export the model again."
             )
+        trial = self.begin(1)
+        trial.step(1)
+        if not np.isfinite(trial.raw).all():
+            raise StorageError(f"the graph's forecast from zeros must be finite, was {trial.raw}. Export it again.")
 
     def begin(self, capacity: int) -> "OnnxLanes":
         """Fresh lanes with zero state."""
@@ -75,10 +80,19 @@ class OnnxLanes(Lanes):
         self._bindings: OrderedDict[int, onnxruntime.IOBinding] = OrderedDict()
 
     def step(self, rows: int) -> None:
-        """One step of the first `rows` lanes; the others are left as they are."""
+        """One step of the first `rows` lanes; the others are left as they are.
+
+        Raises:
+            ConfigError: there are not that many lanes.
+            StorageError: the graph cannot be run for that many.
+        """
         if rows == 0:
             return
-        self._runtime.run_with_iobinding(self._bindings.get(rows) or self._bound(rows))
+        binding = self._bindings.get(rows) or self._bound(rows)
+        try:
+            self._runtime.run_with_iobinding(binding)
+        except Exception as error:  # onnxruntime's errors share no other base class
+            raise StorageError(f"the graph broke off: {error}. Export the model again.") from error
         self.raw[:rows] = self._raw[:rows]
         # Not written in place by the graph: it may read a state after it has written the next one.
         for state, after in zip(self.state, self._after, strict=True):
@@ -111,7 +125,7 @@ def _loaded(graph: Graph, threads: int, spinning: bool) -> "onnxruntime.Inferenc
     try:
         proto = with_initializers(graph.proto, graph.weights)
         return onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its errors share no base class but this one
+    except Exception as error:  # its errors share no other base class
         raise StorageError(
             f"onnxruntime {onnxruntime.__version__} does not take the graph (opset {graph.opset}), was: "
             f"{str(error).strip() or type(error).__name__}. "

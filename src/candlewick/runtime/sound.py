@@ -9,7 +9,7 @@ from candlewick.models._base import Estimator, Network
 from candlewick.models._heads import Classes, Gaussian, Quantile
 from candlewick.runtime.exported import Exported
 
-_MOST_OUTPUTS, _MOST_STATE, _MOST_WINDOW = 4096, 10_000_000, 100_000_000
+_MOST_OUTPUTS, _MOST_STATE, _MOST_WINDOW = 4096, 10_000_000, 10_000_000
 """Raw outputs; numbers that the features remember; numbers of a window."""
 
 
@@ -46,7 +46,8 @@ def _require_finite(exported: Exported) -> None:
 
 
 def _require_sizes(exported: Exported) -> None:
-    state = sum(feature.state_size for feature in exported.features.features)
+    echo = exported.echo.features if exported.echo else ()
+    state = sum(feature.state_size for feature in (*exported.features.features, *echo))
     window = exported.length * exported.features.width
     _require(exported.head.outputs <= _MOST_OUTPUTS, f"its head has {exported.head.outputs:,} outputs")
     _require(state <= _MOST_STATE, f"its features remember {state:,} numbers")
@@ -106,7 +107,7 @@ def _require_forecast(exported: Exported, model: Estimator) -> None:
         lanes = EstimatorSession(exported).begin(1)
         lanes.echo[:] = exported.scale.center + exported.scale.scale
         lanes.step(1)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except Exception as error:  # whatever a member makes of arrays that are not its own
         raise _refusal(f"it makes no forecast: {type(error).__name__}: {error}") from error
     _require(np.isfinite(lanes.raw).all(), "its forecast from features of zero is not finite")
 

@@ -200,14 +200,14 @@ def _card(data: bytes) -> _Card:
 def _require_trusted(card: _Card, trust_code: bool) -> None:
     for entry in (*card.features, card.label, card.model):
         name = str(entry.get("name"))
-        path = Path(name.partition(":")[0])
-        if path.suffix != ".py":
+        if ".py" not in name:  # as `Family.member` tells a file from a member of the package
             continue
         if not trust_code:
             raise StorageError(
                 f"the model has {name} from a file of its maker, was opened without trust in code. "
                 "Loading that file runs it. If it is yours, open the model with trust_code=True."
             )
+        path = Path(name.partition(":")[0])
         if not path.is_file() or files.sha256(path) != card.sources.get(name):
             raise refused(name, "is not the source that the model was trained with")
 
