@@ -15,6 +15,7 @@ from candlewick.core.progress import Progress, Silent
 from candlewick.lab import ledger
 from candlewick.lab.audit import quick_checks
 from candlewick.lab.experiment import Experiment
+from candlewick.lab.export import export_all
 from candlewick.lab.outcome import conclude
 from candlewick.lab.planning import require_affordable
 from candlewick.lab.prepare import Prepared, prepare, reading_of
@@ -84,7 +85,9 @@ def _carried_out(
     progress.stage("looking at gradients", 1)
     gradients = flow(experiment, prepared.data, prepared.folds[0])
     progress.stage("judging", 1)
-    return {"gradient_flow": gradients, **conclude(experiment, prepared, units, leaks, folder)}
+    record = {"gradient_flow": gradients, **conclude(experiment, prepared, units, leaks, folder)}
+    use = dict.fromkeys((record["verdicts"]["forecast"]["use"], experiment.model_label))
+    return {**record, "export": export_all(Run(folder), tuple(use), prepared, progress)}
 
 
 def _close(folder: Path, record: dict[str, Any]) -> None:

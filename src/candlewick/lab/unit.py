@@ -31,7 +31,16 @@ class Unit:
     @property
     def key(self) -> str:
         """A folder name."""
-        return f"{re.sub(r'[^A-Za-z0-9.=,-]+', '_', self.model)}-f{self.fold}-s{self.seed}"
+        return f"{folder_name(self.model)}-f{self.fold}-s{self.seed}"
+
+
+def folder_name(model: str) -> str:
+    """A model's label as the name of a folder.
+
+    >>> folder_name("lstm[layers=3]")
+    'lstm_layers=3_'
+    """
+    return re.sub(r"[^A-Za-z0-9.=,-]+", "_", model)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,16 +86,20 @@ def fit(
 
 def forecast(experiment: Experiment, data: Dataset, model: Model, fitted: Fitted, index: np.ndarray) -> Belief:
     """Beliefs for the rows `index` of `data` (unscaled)."""
-    samples = Samples(data.with_x(experiment.scaler.apply(fitted.scaler, data, index)), index)
-    head = experiment.answer
-    if isinstance(model, Estimator):
-        raw = model.predict(fitted.weights, samples, head=head, scale=fitted.scale)
-    else:
-        from candlewick.train.infer import predict
+    return experiment.answer.decode(raw_forecast(experiment, data, model, fitted, index), fitted.scale)
 
-        assert isinstance(model, Network)
-        raw = predict(model, fitted.weights, samples, head=head, recipe=experiment.train)
-    return head.decode(raw, fitted.scale)
+
+def raw_forecast(
+    experiment: Experiment, data: Dataset, model: Model, fitted: Fitted, index: np.ndarray
+) -> np.ndarray:  # fmt: skip
+    """float64 (m, outputs): raw outputs, in the head's space, for the rows `index` of `data` (unscaled)."""
+    samples = Samples(data.with_x(experiment.scaler.apply(fitted.scaler, data, index)), index)
+    if isinstance(model, Estimator):
+        return model.predict(fitted.weights, samples, head=experiment.answer, scale=fitted.scale)
+    from candlewick.train.infer import predict
+
+    assert isinstance(model, Network)
+    return predict(model, fitted.weights, samples, head=experiment.answer, recipe=experiment.train)
 
 
 def complete(

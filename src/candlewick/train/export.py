@@ -6,8 +6,12 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from candlewick.core.errors import ConfigError
 from candlewick.models._base import Network, Weights
@@ -38,12 +42,24 @@ def to_graph(
 
     Network arrays keep their own names, as `weights.NAME`, and their own layout: whatever a standard operator wants
     turned or reordered is turned by the graph, once, when it is loaded. So other weights of the same spec fit the
-    same graph, and a saved model holds them once.
+    same graph, which is made once a process, and a saved model holds them once.
 
     Raises:
         ConfigError: the weights are of another network, or its module does something ONNX has no operators for.
     """
-    module = restored(network, weights, inputs, head).eval()
+    restored(network, weights, inputs, head)  # refuses those of another network
+    graph, own = _traced(network, inputs, head, length, streams)
+    fitted = {f"weights.{name}": np.asarray(weights[name]) for name in own}
+    return replace(graph, weights={**fitted, **graph.weights})
+
+
+@lru_cache(maxsize=16)
+def _traced(
+    network: Network, inputs: int, head: Head, length: int, streams: bool
+) -> tuple[Graph, tuple[str, ...]]:  # fmt: skip
+    # The graph without the network's own arrays, and their names.
+    with torch.random.fork_rng([]):
+        module = network.build(inputs, head.outputs).eval()
     wrapped = (_Step if streams else _Window)(module).eval()
     batch = {0: torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)}
     with _silent(), torch.no_grad():
@@ -63,7 +79,10 @@ def to_graph(
                 "that torch.onnx.export(dynamo=True) knows, for any batch size. Write that operation with others."
             ) from error
         assert program is not None
-        return _lightened(program.model)
+    graph = _lightened(program.model)
+    names = tuple(name.removeprefix("weights.") for name in graph.weights if name.startswith("weights."))
+    others = {name: array for name, array in graph.weights.items() if not name.startswith("weights.")}
+    return replace(graph, weights=others), names
 
 
 def quantised(graph: Graph) -> Graph:
