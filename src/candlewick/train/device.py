@@ -92,6 +92,13 @@ def verify(device: str, precision: str) -> None:
         )
 
 
+def seed_generators(device: str, seed: int) -> None:
+    """What `torch.manual_seed` does for this device, without the stack trace that it formats for others."""
+    torch.default_generator.manual_seed(seed)
+    if device == "cuda":
+        torch.cuda.manual_seed(seed)
+
+
 @contextlib.contextmanager
 def reproducible(threads: int) -> Iterator[None]:
     """Run with this many threads and deterministic kernels only; torch's settings and generator are restored after."""

@@ -19,7 +19,7 @@ from candlewick.train._torch import torch
 from candlewick.train.batches import Batch, Feed, step
 from candlewick.train.checkpoint import Checkpoint
 from candlewick.train.curve import Epoch, Tally, best_epoch, losses, stopped
-from candlewick.train.device import choose, reproducible
+from candlewick.train.device import choose, reproducible, seed_generators
 from candlewick.train.diagnosis import check_batch, check_weights, not_finite
 from candlewick.train.losses import loss_for
 from candlewick.train.optimiser import clip_gradients, optimiser
@@ -184,7 +184,7 @@ class _Fitting:
         where = f"epoch {tally.epoch + 1}, batch {tally.step + 1}"
         check_batch(batch, data, where=where)
         # Dropout depends on the seed and the step alone, so a resumed fit needs no generator state.
-        torch.manual_seed(seed_for(self.task.seed, "dropout", tally.epoch, tally.step))
+        seed_generators(self.processor.device, seed_for(self.task.seed, "dropout", tally.epoch, tally.step))
         self.module.train()
         count = int(batch.asked.sum())
         with torch.set_grad_enabled(count > 0), self.processor.autocast(not self.recipe.kahan):

@@ -13,7 +13,7 @@ from candlewick.models._base import Network, Weights
 from candlewick.models._heads import Head, HeadScale
 from candlewick.models.blocks.residual_lstm import ResidualLstm
 from candlewick.train._torch import torch
-from candlewick.train.device import reproducible
+from candlewick.train.device import reproducible, seed_generators
 from candlewick.train.infer import restored
 from candlewick.train.losses import loss_for
 from candlewick.train.optimiser import optimiser
@@ -92,7 +92,7 @@ class Updater:
         z = (y - self.scale.center) / self.scale.scale
         self._check_sample(x, z)
         with reproducible(self.recipe.threads), _without_onednn(self.streams):
-            torch.default_generator.manual_seed(seed_for(self.seed, "dropout", self.updates))
+            seed_generators("cpu", seed_for(self.seed, "dropout", self.updates))
             loss, after = self._gradients(torch.from_numpy(x).view(1, -1, self.inputs), z, state)
             self._step(loss)
         self.updates += 1

@@ -52,3 +52,11 @@ def test_device_that_computes_wrongly_is_refused(monkeypatch):
 def test_trial_step_agrees_with_float64_far_inside_its_tolerance():
     reference = device._trial_step("cpu", torch.float64, False)
     assert (device._trial_step("cpu", torch.float32, False) - reference).abs().max() < 1e-6
+
+
+def test_seeding_draws_what_torch_draws_from_that_seed():
+    with device.reproducible(1):
+        torch.manual_seed(2**63 + 5)
+        expected = torch.rand(4)
+        device.seed_generators("cpu", 2**63 + 5)
+        assert torch.equal(torch.rand(4), expected)
