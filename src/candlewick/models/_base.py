@@ -33,12 +33,14 @@ class LayerCount:
         parameters: numbers that are fitted; for trees, whose size the data decides, the most there can be.
         multiply_adds: for one forecast of an estimator, for one step of one sequence of a network.
         activations: numbers kept for the backward pass, for one step of one sequence; 0 where there is none.
+        recurrent: its products need its own output of the bar before, so a window is walked bar by bar.
     """
 
     layer: str
     parameters: int
     multiply_adds: int
     activations: int = 0
+    recurrent: bool = False
 
 
 class Model(Spec):

@@ -68,7 +68,7 @@ class Lstm(Network):
         for k in range(self.layers):
             width = hidden if k else first
             products = 4 * hidden * (width + hidden)
-            layers.append(LayerCount(f"lstm.{k}", products + 8 * hidden, products, width + 7 * hidden))
+            layers.append(LayerCount(f"lstm.{k}", products + 8 * hidden, products, width + 7 * hidden, True))
             if self.norm:
                 layers.append(LayerCount(f"norm.{k}", 2 * hidden, 0, hidden + 2))
         if self.dropout:

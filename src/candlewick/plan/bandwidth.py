@@ -1,7 +1,7 @@
 """Bandwidth of caches and memory: bytes a second that compiled loops read and copy, on one thread and on several."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -29,20 +29,18 @@ def caches() -> dict[int, int]:
     return found
 
 
-def trials(threads: Sequence[int]) -> Iterator[Trial]:
+def trials(threads: int) -> Iterator[Trial]:
     """Reading and copying a working set that fits the second cache, the third, and none.
 
     The shape of a trial is (bytes of the working set,); half of a copy's set is read and half is written.
     """
     sizes = caches()
-    for count in threads:
-        sets = (sizes[2] * count // 2, sizes[3] // 2, min(4 * sizes[3], _LARGEST))
-        for bytes_ in sets:
-            parts = [np.ones(bytes_ // count // 8, np.int64) for _ in range(count)]
-            times = max(1, _TRAFFIC // bytes_)
-            halves = [(part[: len(part) // 2], part[len(part) - len(part) // 2 :]) for part in parts]
-            yield _trial("read", bytes_, times, [partial(_read, part, times) for part in parts])
-            yield _trial("copy", bytes_, times, [partial(_copy, *pair, times) for pair in halves])
+    for bytes_ in (sizes[2] * threads // 2, sizes[3] // 2, min(4 * sizes[3], _LARGEST)):
+        parts = [np.ones(bytes_ // threads // 8, np.int64) for _ in range(threads)]
+        times = max(1, _TRAFFIC // bytes_)
+        halves = [(part[: len(part) // 2], part[len(part) - len(part) // 2 :]) for part in parts]
+        yield _trial("read", bytes_, times, [partial(_read, part, times) for part in parts])
+        yield _trial("copy", bytes_, times, [partial(_copy, *pair, times) for pair in halves])
 
 
 def _trial(what: str, bytes_: int, times: int, acts: list[Callable[[], object]]) -> Trial:

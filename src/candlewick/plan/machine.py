@@ -62,6 +62,7 @@ class Machine:
         overrides: environment variables in force that limit instructions.
         measured_at: ns UTC.
         measurements: every trial.
+        left_out: what was not measured, because there was no time for it.
     """
 
     processor: str
@@ -72,11 +73,13 @@ class Machine:
     overrides: dict[str, str]
     measured_at: int
     measurements: tuple[Measured, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """16 hex digits of everything but the measurements and their date: another one is another machine."""
-        facts = {name: value for name, value in self.to_dict().items() if name not in ("measurements", "measured_at")}
+        found = ("measurements", "measured_at", "left_out")
+        facts = {name: value for name, value in self.to_dict().items() if name not in found}
         return content_id({"method": _METHOD, **facts})
 
     @property
@@ -135,4 +138,5 @@ class Machine:
     def from_dict(cls, data: Mapping[str, Any]) -> "Machine":
         """The inverse of `to_dict`."""
         rows = (Measured(**{**row, "shape": tuple(row["shape"])}) for row in data["measurements"])
-        return cls(**{**data, "flags": tuple(data["flags"]), "measurements": tuple(rows)})
+        tuples = {name: tuple(data[name]) for name in ("flags", "left_out")}
+        return cls(**{**data, **tuples, "measurements": tuple(rows)})

@@ -1,12 +1,14 @@
 """Measuring the machine once, and knowing it again: the kept measurement is for this processor and these libraries."""
 
-import functools
 import logging
+import math
 import os
 import platform
 import re
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -28,34 +30,49 @@ OVERRIDES = (
 """Environment variables that tell a library to use less of the processor than there is."""
 
 _FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16", "asimddp", "bf16")
-_BUDGET_S, _FEWEST, _MOST = 3.5, 2, 9
+_READY_S, _ROUNDS_S, _MOST = 4.0, 2.5, 9
 _log = logging.getLogger("candlewick")
 
-Supply = Callable[[Sequence[int]], Iterable[Trial]]
-"""Gives the trials of one library for these numbers of threads; asked only where the machine must be measured."""
+Supply = Callable[[int], Iterable[Trial]]
+"""Gives the trials of one library on that many threads; asked only where the machine must be measured."""
 
 
 def measured(
-    supplies: Sequence[Supply],
+    supplies: Mapping[str, Supply],
     *,
+    late: Mapping[str, Supply],
     progress: Progress | None = None,
     remeasure: bool = False,
-    budget_s: float = _BUDGET_S,
 ) -> Machine:
     """This machine: as it was measured before, or measured now and kept in the user's cache folder.
 
-    `supplies` give the trials of the libraries that are installed. What was kept is for this processor, these cores,
-    these versions and overrides only; it is measured again where any of them changed, or the file is damaged.
-    Where nothing can be written the machine is measured each time, and the log says so.
+    `supplies` give the trials of the libraries that are installed, by name. One thread is measured of all of them;
+    all cores, and `late` on one thread, as far as they are ready in a few seconds. Others are `left_out`, and what
+    would be predicted from them is predicted from fewer threads, or from limits. `remeasure` measures again and
+    leaves nothing out.
+
+    What was kept is for this processor, these cores, versions and overrides only; it is measured again where any of
+    them changed, or the file is damaged. Where nothing can be written the machine is measured each time, and the log
+    says so.
     """
     progress, here = progress or Silent(), this_machine()
     path = files.user_cache() / f"machine-{here.key}.json"
     if not remeasure and (kept := _kept(path, here, progress)) is not None:
         return kept
-    threads = sorted({1, here.cores})
     progress.say(f"measuring this machine ({here.processor}, {here.cores} cores), once")
-    trials = [*bandwidth.trials(threads), *(trial for supply in supplies for trial in supply(threads))]
-    machine = Machine(**{**vars(here), "measurements": tuple(rounds(trials, budget_s))})
+    deadline = math.inf if remeasure else elapsed_s() + _READY_S
+    supplies = {"bandwidth": bandwidth.trials, **supplies}
+    trials = [trial for supply in supplies.values() for trial in _warm(supply(1), math.inf)]
+    several = {f"{name} on {here.cores} threads": partial(supply, here.cores) for name, supply in supplies.items()}
+    once = {name: partial(supply, 1) for name, supply in late.items()}
+    left_out = []
+    for name, group in ((several if here.cores > 1 else {}) | once).items():
+        more = list(_warm(group(), deadline)) if elapsed_s() < deadline else []
+        if elapsed_s() < deadline:
+            trials += more
+        else:
+            left_out.append(name)
+    machine = replace(here, measurements=tuple(rounds(trials, _ROUNDS_S)), left_out=tuple(left_out))
     try:
         files.write_json(path, machine.to_dict())
     except StorageError as error:
@@ -65,12 +82,10 @@ def measured(
 
 def rounds(trials: Sequence[Trial], budget_s: float) -> Iterator[Measured]:
     """Every trial in turn, again and again for `budget_s` seconds, so that what else the machine does falls on all."""
-    for trial in trials:
-        trial.seconds()  # first touches of memory and code are nobody's speed
     taken: list[list[float]] = [[] for _ in trials]
     began = elapsed_s()
     for number in range(_MOST):
-        if number >= _FEWEST and (elapsed_s() - began) * (number + 1) / number > budget_s:
+        if number and (elapsed_s() - began) * (number + 1) / number > budget_s:
             break
         for trial, times in zip(trials, taken, strict=True):
             times.append(trial.seconds())
@@ -78,6 +93,14 @@ def rounds(trials: Sequence[Trial], budget_s: float) -> Iterator[Measured]:
         best = min(times)
         facts = {name: value for name, value in vars(trial).items() if name != "seconds"}
         yield Measured(**facts, seconds=best, spread=statistics.median(times) / best - 1)
+
+
+def _warm(trials: Iterable[Trial], deadline: float) -> Iterator[Trial]:
+    for trial in trials:
+        if elapsed_s() > deadline:
+            return
+        trial.seconds()  # first touches of memory and code are nobody's speed
+        yield trial
 
 
 def this_machine() -> Machine:
@@ -112,7 +135,7 @@ def _quota(root: Path = Path("/sys/fs/cgroup")) -> int:
         return 2**20
 
 
-@functools.cache
+@cache
 def _processor() -> tuple[str, frozenset[str]]:
     try:
         text = Path("/proc/cpuinfo").read_text()

@@ -66,14 +66,21 @@ def product(
     return Trial("product", path, precision, threads, shape, 2.0 * math.prod(shape), seconds)
 
 
-def trials(threads: Sequence[int]) -> Iterator[Trial]:
-    """Products through numpy, onnxruntime and, where it is installed, OpenVINO; onnxruntime's need `onnx`."""
-    for count in threads:
-        yield from _numpy(count)
-        if find_spec("onnx"):
-            yield from _onnxruntime(count)
-        if find_spec("openvino"):
-            yield from _openvino(count)
+def trials(threads: int) -> Iterator[Trial]:
+    """Gates, and products through numpy, onnxruntime and OpenVINO, where installed; onnxruntime's need `onnx`."""
+    if threads == 1:
+        yield _gates()
+    yield from _numpy(threads)
+    if find_spec("onnx"):
+        yield from _onnxruntime(threads)
+    if find_spec("openvino"):
+        yield from _openvino(threads)
+
+
+def _gates() -> Trial:
+    """One function of one unit of a recurrent layer."""
+    x = _numbers(32, 512)
+    return Trial("gates", "numpy", "fp32", 1, x.shape, 1.0, lambda: timed(partial(np.tanh, x, out=x), 20) / x.size)
 
 
 def _numpy(threads: int) -> Iterator[Trial]:

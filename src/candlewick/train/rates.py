@@ -18,7 +18,7 @@ from candlewick.train.loop import fit
 from candlewick.train.optimiser import clip_gradients, optimiser
 from candlewick.train.recipe import Recipe
 
-HIDDEN, BATCHES = (16, 64, 256, 512), (1, 32, 128)
+HIDDEN, BATCHES = (16, 32, 64, 128, 256, 512), (1, 8, 32, 128)
 """Sizes of the recurrent layers that are tried."""
 
 INPUTS, BARS = 40, 16
@@ -27,15 +27,15 @@ INPUTS, BARS = 40, 16
 _UPDATES = 8
 
 
-def trials(threads: Sequence[int]) -> Iterator[Trial]:
-    """Products, layers, optimiser and loop, for every number of threads."""
+def trials(threads: int) -> Iterator[Trial]:
+    """Loop, optimiser, products and layers."""
     precisions = ("fp32", "bf16") if has_bf16("cpu") else ("fp32",)
-    for count in threads:
-        yield from _products(precisions, count)
-        for precision in precisions:
-            yield from _layers(precision, count)
-        yield from _optimiser(count)
-    yield from _loop()
+    if threads == 1:
+        yield from _loop()
+    yield from _optimiser(threads)
+    yield from _products(precisions, threads)
+    for precision in precisions:
+        yield from _layers(precision, threads)
 
 
 def _products(precisions: Sequence[str], threads: int) -> Iterator[Trial]:
@@ -58,11 +58,11 @@ def _layers(precision: str, threads: int) -> Iterator[Trial]:
     for hidden in HIDDEN:
         for batch in BATCHES:
             # About as much work at every size; two lengths tell what a call costs from what a bar costs.
-            long = min(16, max(3, 2**21 // (batch * hidden**2) * 2))
-            for bars in (max(1, long // 4), long):
+            long = min(64, max(4, 2**24 // (batch * hidden**2)))
+            for bars in (long // 4, long):
                 yield _layer("lstm training", precision, threads, (batch, hidden, bars))
-            if precision == "fp32":
-                yield _layer("lstm validation", precision, threads, (batch, hidden, long))
+                if precision == "fp32":
+                    yield _layer("lstm validation", precision, threads, (batch, hidden, bars))
 
 
 def _layer(what: str, precision: str, threads: int, shape: tuple[int, int, int]) -> Trial:
@@ -83,21 +83,25 @@ def _layer(what: str, precision: str, threads: int, shape: tuple[int, int, int])
 
 
 def _optimiser(threads: int) -> Iterator[Trial]:
-    """Clipping and AdamW: many tensors of nothing, and a few large ones."""
-    for tensors, size in ((64, 16), (4, 2**20)):
-        weights = [torch.nn.Parameter(torch.zeros(size // 16, 16)) for _ in range(tensors)]
-        for weight in weights:
-            weight.grad = torch.ones_like(weight)
-        adam = optimiser(weights, Recipe())
-
-        def act(weights: list[torch.nn.Parameter] = weights, adam: torch.optim.Optimizer = adam) -> None:
+    """Clipping and AdamW, plain and compensated: many tensors of nothing, and a few large ones."""
+    kinds = {"update": (Recipe(), torch.float32)}
+    if has_bf16("cpu"):
+        kinds["compensated update"] = (Recipe(precision="bf16", kahan=True), torch.bfloat16)
+    for what, (recipe, dtype) in kinds.items():
+        for tensors, size in ((64, 16), (4, 2**20)):
+            weights = [torch.nn.Parameter(torch.zeros(size // 16, 16, dtype=dtype)) for _ in range(tensors)]
             for weight in weights:
-                assert weight.grad is not None
-                weight.grad.fill_(1.0)  # the backward pass writes it; clipping shrinks it
-            clip_gradients(weights, 1.0)
-            adam.step()
+                weight.grad = torch.ones_like(weight)
+            act = partial(_update, weights, optimiser(weights, recipe))
+            yield Trial(what, "torch", "fp32", threads, (tensors, tensors * size), 1.0, _on(threads, act))
 
-        yield Trial("update", "torch", "fp32", threads, (tensors, tensors * size), 1.0, _on(threads, act))
+
+def _update(weights: Sequence[torch.nn.Parameter], adam: torch.optim.Optimizer) -> None:
+    for weight in weights:
+        assert weight.grad is not None
+        weight.grad.fill_(1.0)  # the backward pass writes it, clipping shrinks it
+    clip_gradients(weights, 1.0)
+    adam.step()
 
 
 def _loop() -> Iterator[Trial]:
