@@ -124,7 +124,7 @@ def _loaded(graph: Graph, threads: int, spinning: bool) -> "onnxruntime.Inferenc
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         proto = with_initializers(graph.proto, graph.weights)
-        return onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # its errors share no other base class
         raise StorageError(
             f"onnxruntime {onnxruntime.__version__} does not take the graph (opset {graph.opset}), was: "

@@ -33,7 +33,8 @@ _ALLOWED = {
     "model": {1: "ir_version", 2: "producer_name", 3: "producer_version", 7: "graph", 8: "opset_import"},
     "opset": {1: "domain", 2: "version"},
     "graph": {1: "node", 2: "name", 5: "initializer", 11: "input", 12: "output"},
-    "node": {1: "input", 2: "output", 3: "name", 4: "op_type", 5: "attribute", 7: "domain"},
+    "value": {1: "name", 2: "kind"},
+    "node": {1: "input_name", 2: "output_name", 3: "name", 4: "op_type", 5: "attribute", 7: "domain"},
     "attribute": {1: "name", 2: "f", 3: "i", 4: "s", 5: "tensor", 6: "graph", 7: "floats", 8: "ints", 9: "strings",
                   20: "type"},
     "tensor": {1: "dims", 2: "data_type", 4: "floats", 5: "int32s", 7: "int64s", 8: "name", 9: "raw", 10: "doubles"},
@@ -41,6 +42,8 @@ _ALLOWED = {
 _NUMBERS = {
     "ir_version", "version", "f", "i", "floats", "ints", "type", "dims", "data_type", "int32s", "int64s", "doubles",
 }  # fmt: skip
+
+_TEXTS = {"producer_name", "producer_version", "domain", "name", "op_type", "input_name", "output_name"}
 
 
 class _Field(NamedTuple):
@@ -105,6 +108,8 @@ def _require_graph(message: bytes, weights: Container[str], depth: int) -> None:
             _require_node(field.content, weights, depth)
         elif field.name == "initializer":
             _require_constant(field.content, weights)
+        elif field.name in ("input", "output"):
+            list(_fields(field.content, "value"))
 
 
 def _require_node(message: bytes, weights: Container[str], depth: int) -> None:
@@ -156,6 +161,8 @@ def _fields(message: bytes, kind: str) -> Iterator[_Field]:
             raise ValueError(f"a {kind} has a field of the wire type {wire}")
         if at > len(message):
             raise ValueError(f"a {kind} breaks off")
+        if name in _TEXTS:
+            content.decode()
         yield _Field(name, wire, value, content)
 
 

@@ -160,10 +160,9 @@ def _separated(proto: "onnx.ModelProto") -> Graph:
     for field in ("initializer", "value_info", "metadata_props"):
         graph.ClearField(field)
     graph.initializer.extend(constants)
-    for node in graph.node:
-        node.ClearField("metadata_props")
-        node.ClearField("doc_string")
-    proto.ClearField("metadata_props")
+    for part in (proto, *graph.node, *graph.input, *graph.output):  # where it came from in torch, with paths of files
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
     opset = next(entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx"))
     return Graph(proto.SerializeToString(deterministic=True), weights, opset)
 

@@ -130,6 +130,8 @@ NODE = helper.make_node("Run", ["x"], ["y"], domain="evil").SerializeToString()
             b"\x3a" + bytes([len(NODE) + 4]) + b"\x0a" + bytes([len(NODE) + 2]) + NODE + b"\x38\x00\x42\x02\x10\x14",
             "is a number",
         ),
+        (model().SerializeToString().replace(b"weights.w", b"weights.\xff"), "utf-8"),
+        (model().SerializeToString().replace(b"raw", b"ra\xff"), "utf-8"),
         (b"\x12\x02\xff\xfe" + b"\x42\x04\x0a\x02\xff\xfe", "utf-8"),
     ],
 )
