@@ -130,6 +130,10 @@ class Machine:
         held = next((m for m in classes if working_set <= m.shape[0]), classes[-1])
         return held.rate * 1e9
 
+    def resident(self, path: str) -> int:
+        """Bytes that a process with this library loaded takes before it does anything; 0 where it was not measured."""
+        return max((int(m.work) for m in self.of("resident", path=path)), default=0)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
         return asdict(self)

@@ -61,7 +61,7 @@ def measured(
         return kept
     progress.say(f"measuring this machine ({here.processor}, {here.cores} cores), once")
     deadline = math.inf if remeasure else elapsed_s() + _READY_S
-    supplies = {"bandwidth": bandwidth.trials, **supplies}
+    supplies = {**supplies, "bandwidth": bandwidth.trials}  # last, for its arrays are large
     trials = [trial for supply in supplies.values() for trial in _warm(supply(1), math.inf)]
     several = {f"{name} on {here.cores} threads": partial(supply, here.cores) for name, supply in supplies.items()}
     once = {name: partial(supply, 1) for name, supply in late.items()}

@@ -4,10 +4,12 @@ A trial does a known amount of work and says how long it took; `plan.machine` ta
 """
 
 import math
+import resource
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,9 +68,19 @@ def product(
     return Trial("product", path, precision, threads, shape, 2.0 * math.prod(shape), seconds)
 
 
+def resident(path: str) -> Trial:
+    """The memory that this process takes now, in bytes, as the work of a trial of no length."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        pages = 0
+    return Trial("resident", path, "fp32", 1, (), float(pages * resource.getpagesize()), lambda: 1.0)
+
+
 def trials(threads: int) -> Iterator[Trial]:
     """Gates, and products through numpy, onnxruntime and OpenVINO, where installed; onnxruntime's need `onnx`."""
     if threads == 1:
+        yield resident("runtime")
         yield _gates()
     yield from _numpy(threads)
     if find_spec("onnx"):

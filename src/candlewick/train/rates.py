@@ -10,7 +10,7 @@ from candlewick.core.random import stream
 from candlewick.models._heads import HeadScale, Point
 from candlewick.models.blocks.residual_lstm import ResidualLstm
 from candlewick.models.lstm import Lstm
-from candlewick.runtime.rates import SHAPES, Trial, product, repeats, timed
+from candlewick.runtime.rates import SHAPES, Trial, product, repeats, resident, timed
 from candlewick.samples.dataset import Dataset, Samples
 from candlewick.train._torch import torch
 from candlewick.train.device import has_bf16, reproducible
@@ -31,6 +31,7 @@ def trials(threads: int) -> Iterator[Trial]:
     """Loop, optimiser, products and layers."""
     precisions = ("fp32", "bf16") if has_bf16("cpu") else ("fp32",)
     if threads == 1:
+        yield resident("torch")
         yield from _loop()
     yield from _optimiser(threads)
     yield from _products(precisions, threads)
