@@ -56,8 +56,7 @@ def measured(
     says so.
     """
     progress, here = progress or Silent(), this_machine()
-    path = files.user_cache() / f"machine-{here.key}.json"
-    if not remeasure and (kept := _kept(path, here, progress)) is not None:
+    if not remeasure and (kept := known(progress)) is not None:
         return kept
     progress.say(f"measuring this machine ({here.processor}, {here.cores} cores), once")
     deadline = math.inf if remeasure else elapsed_s() + _READY_S
@@ -74,10 +73,29 @@ def measured(
             left_out.append(name)
     machine = replace(here, measurements=tuple(rounds(trials, _ROUNDS_S)), left_out=tuple(left_out))
     try:
-        files.write_json(path, machine.to_dict())
+        files.write_json(_path(here), machine.to_dict())
     except StorageError as error:
         _log.warning("the measurement of this machine is not kept, every plan measures anew: %s", error)
     return machine
+
+
+def known(progress: Progress | None = None) -> Machine | None:
+    """This machine as it was measured before; None where it was not, or what was kept of it is damaged."""
+    here = this_machine()
+    if not _path(here).is_file():
+        return None
+    try:
+        kept = Machine.from_dict(files.read_json(_path(here)))
+        if kept.key != here.key or not kept.measurements:
+            raise ValueError("it is of another machine")
+    except (StorageError, KeyError, TypeError, ValueError, AttributeError) as error:
+        (progress or Silent()).say(f"the kept measurement {_path(here)} is damaged and does not count: {error}")
+        return None
+    return kept
+
+
+def _path(machine: Machine) -> Path:
+    return files.user_cache() / f"machine-{machine.key}.json"
 
 
 def rounds(trials: Sequence[Trial], budget_s: float) -> Iterator[Measured]:
@@ -154,16 +172,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _kept(path: Path, here: Machine, progress: Progress) -> Machine | None:
-    if not path.is_file():
-        return None
-    try:
-        kept = Machine.from_dict(files.read_json(path))
-        if kept.key != here.key or not kept.measurements:
-            raise ValueError("it is of another machine")
-    except (StorageError, KeyError, TypeError, ValueError, AttributeError) as error:
-        progress.say(f"the kept measurement {path} is damaged and made anew: {error}")
-        return None
-    return kept
