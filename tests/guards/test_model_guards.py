@@ -92,6 +92,14 @@ class RemembersOutsideItsWeights(Linear):
         return super().predict(weights | {"intercept": intercept}, samples, head=head, scale=scale)
 
 
+class KnowsTheHour(Linear):
+    """Adds something that depends on the row's stamp, which no window holds."""
+
+    def predict(self, weights, samples, *, head, scale):
+        hour = samples.data.t[samples.index] // 3_600_000_000_000
+        return super().predict(weights, samples, head=head, scale=scale) + 0.01 * hour[:, None]
+
+
 class CountsHalves(Linear):
     def count(self, inputs, head, length):
         return (LayerCount("regression", inputs / 2, 0),)
@@ -123,6 +131,7 @@ MODEL_FAULTS = [
     ("nothing_is_found_in_shuffled_labels", PeeksAtTheNextEcho(), Point(), "dealt out at random"),
     ("nothing_is_found_in_shuffled_labels", TriesEveryLabel(), Point(), "dealt out at random"),
     ("weights_survive_safetensors", RemembersOutsideItsWeights(), Point(), "saved and read"),
+    ("serving_gives_the_same_forecasts", KnowsTheHour(), Point(), "a served forecast is"),
     ("cost_is_counted", CountsHalves(), Point(), "whole numbers"),
 ]
 

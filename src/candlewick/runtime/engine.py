@@ -27,7 +27,8 @@ class Engine:
 
     A forecast's status is "abstain" (value NaN) in the first `Exported.anchor` bars, at a bar whose features are not
     finite and where the model's output is not; "degraded" for `anchor` bars after such a bar, which windows hold as 0
-    and a carried state was not stepped by; else "ok". The reason says which bar it was.
+    and a carried state was not stepped by; else "ok". The reason says which bar it was. A feature of fading memory may
+    never recover from such a bar: replay history into a new engine then.
 
     The same slices give the same bits. Where several instruments are stepped together, a matrix product's last bits
     may depend on how many they are.

@@ -14,9 +14,11 @@ from candlewick.core.errors import ConfigError
 from candlewick.models import Model, Network
 from candlewick.models._base import LayerCount, Weights
 from candlewick.models._heads import Point
+from candlewick.runtime.choose import Setting, open_session
 from candlewick.samples.dataset import Dataset
 from candlewick.testing.model_trial import BARS, CUT, HEADS, LENGTH, TEST, WIDTH, Trial, planted
 from candlewick.testing.network_contracts import NETWORK_CONTRACTS
+from candlewick.testing.served import served
 from candlewick.testing.settings import Result, judge
 
 STANDARD_ERRORS = 4.0
@@ -104,6 +106,28 @@ def weights_survive_safetensors(trial: Trial) -> None:
         raise AssertionError("forecasts differ after the weights were saved and read. Keep all that is fitted in them.")
 
 
+def serving_gives_the_same_forecasts(trial: Trial) -> None:
+    """Windows stepped by the runtime give the raw outputs of `predict`: to 1e-12, networks by their graph to 1e-5."""
+    exported = served(trial)
+    setting = Setting("onnxruntime" if exported.graphs else "estimator")
+    lanes = open_session(exported, setting).begin(2)
+    allowed = 1e-5 if exported.graphs else 1e-12
+    for position in range(0, 40, 2):
+        for lane in range(2):
+            window = slice(TEST + position + lane - LENGTH + 1, TEST + position + lane + 1)
+            lanes.x[lane] = trial.data.x[window]
+            if lanes.echo.size:
+                lanes.echo[lane] = trial.data.echo[window]
+        lanes.step(2)
+        expected = trial.raw[position : position + 2]
+        apart = float(np.max(np.abs(lanes.raw - expected) / np.maximum(np.abs(expected), 1.0)))
+        if not apart <= allowed:
+            raise AssertionError(
+                f"a served forecast is {apart:.3g} from that of predict, at most {allowed:g} is allowed. Forecast from "
+                "the windows of features and echoes alone: a live bar has no row, no stamp and no label."
+            )
+
+
 def cost_is_counted(trial: Trial) -> None:
     """`count` gives at least one layer, with names of their own and whole numbers that are not negative."""
     layers = trial.model.count(WIDTH, trial.head, LENGTH)
@@ -125,6 +149,7 @@ MODEL_CONTRACTS: tuple[ModelContract, ...] = (
     planted_signal_is_found,
     nothing_is_found_in_shuffled_labels,
     weights_survive_safetensors,
+    serving_gives_the_same_forecasts,
     cost_is_counted,
 )
 
