@@ -85,6 +85,7 @@ def save(exported: Exported, folder: str | Path) -> None:
     contents: dict[str, bytes] = {ARRAYS: packed(_arrays(exported))}
     graphs = {}
     for precision, graph in exported.graphs.items():
+        require_plain(graph.proto, graph.weights, graph.opset, f"the {precision} graph")
         own = [name for name, array in graph.weights.items() if _is_own(name, array, exported)]
         others = {name: array for name, array in graph.weights.items() if name not in own}
         graphs[precision] = {"opset": graph.opset, "own": own}

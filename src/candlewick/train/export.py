@@ -22,7 +22,6 @@ from candlewick.train._torch import torch
 from candlewick.train.infer import restored
 
 if TYPE_CHECKING:
-    import onnx
     import onnx_ir
 
 OPSET = 20
@@ -79,10 +78,11 @@ def _traced(
                 "that torch.onnx.export(dynamo=True) knows, for any batch size. Write that operation with others."
             ) from error
         assert program is not None
-    graph = _lightened(program.model)
-    names = tuple(name.removeprefix("weights.") for name in graph.weights if name.startswith("weights."))
-    others = {name: array for name, array in graph.weights.items() if not name.startswith("weights.")}
-    return replace(graph, weights=others), names
+    own = _without_values(program.model)
+    _simplify(program.model)
+    names = tuple(value.name.removeprefix("weights.") for value in own if value.name and value.uses())
+    del program.model.graph.inputs[len(program.model.graph.inputs) - len(own) :]
+    return _separated(program.model), names
 
 
 def quantised(graph: Graph) -> Graph:
@@ -99,14 +99,13 @@ def quantised(graph: Graph) -> Graph:
     model = onnx_ir.from_proto(onnx.load_from_string(with_initializers(graph.proto, graph.weights)))
     # Turned and reordered now: a quantiser takes only what is a weight, not what is computed from one.
     optimizer.fold_constants_ir(model, input_size_limit=sys.maxsize, output_size_limit=sys.maxsize)
-    optimizer.remove_unused_nodes(model)
     proto = onnx_ir.to_proto(model)
     proto.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")  # or it advises to do so
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
         kinds = ["MatMul", "Gemm", "LSTM"]
         quantize_dynamic(proto, path, op_types_to_quantize=kinds, per_channel=True, weight_type=QuantType.QInt8)
-        return _separated(onnx.load(path))
+        return _separated(onnx_ir.from_proto(onnx.load(path)))
 
 
 class _Step(torch.nn.Module):
@@ -129,40 +128,48 @@ class _Window(torch.nn.Module):
         return raw[:, -1]
 
 
-def _lightened(model: "onnx_ir.Model") -> Graph:
-    import onnx_ir
+def _without_values(model: "onnx_ir.Model") -> "list[onnx_ir.Value]":
+    # As inputs, so that no pass can take a bias that is zero before training for one that is not needed.
+    own = [value for name, value in model.graph.initializers.items() if name.startswith("weights.")]
+    for value in own:
+        model.graph.initializers.pop(value.name or "")
+        value.const_value = None
+    model.graph.inputs.extend(own)
+    return own
+
+
+def _simplify(model: "onnx_ir.Model") -> None:
     from onnx_ir.passes import common
     from onnxscript import optimizer, rewriter
 
     optimizer.inline(model)
     for _ in range(2):  # what is rewritten can be folded, and the other way round
-        optimizer.fold_constants_ir(model, should_fold=lambda node: False if _reads_weights(node) else None)
+        optimizer.fold_constants_ir(model)
         rewriter.rewrite(model)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     common.CommonSubexpressionEliminationPass()(model)
-    optimizer.remove_unused_nodes(model)
-    common.RemoveUnusedOpsetsPass()(model)
-    return _separated(onnx_ir.to_proto(model))
+    common.RemoveUnusedNodesPass()(model)
 
 
-def _reads_weights(node: "onnx_ir.Node") -> bool:
-    return any(value is not None and (value.name or "").startswith("weights.") for value in node.inputs)
-
-
-def _separated(proto: "onnx.ModelProto") -> Graph:
+def _separated(model: "onnx_ir.Model") -> Graph:
+    import onnx_ir
     from onnx import numpy_helper
+    from onnx_ir.passes import common
 
-    graph = proto.graph
-    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    common.LiftSubgraphInitializersToMainGraphPass()(model)
+    common.RemoveUnusedNodesPass()(model)
+    common.RemoveUnusedOpsetsPass()(model)
+    common.ClearMetadataAndDocStringPass()(model)  # where all came from in torch, with the paths of files
+    for value in (*model.graph.inputs, *model.graph.outputs):
+        value.metadata_props.clear()
+    proto = onnx_ir.to_proto(model)
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
     weights = {name: array.copy() for name, array in arrays.items()
                if name.startswith("weights.") or array.size > LARGEST_CONSTANT}  # fmt: skip
     constants = [numpy_helper.from_array(array, name) for name, array in arrays.items() if name not in weights]
-    for field in ("initializer", "value_info", "metadata_props"):
-        graph.ClearField(field)
-    graph.initializer.extend(constants)
-    for part in (proto, *graph.node, *graph.input, *graph.output):  # where it came from in torch, with paths of files
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
+    proto.graph.ClearField("initializer")
+    proto.graph.ClearField("value_info")
+    proto.graph.initializer.extend(constants)
     opset = next(entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx"))
     return Graph(proto.SerializeToString(deterministic=True), weights, opset)
 
