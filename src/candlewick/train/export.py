@@ -160,8 +160,8 @@ def _separated(model: "onnx_ir.Model") -> Graph:
     common.RemoveUnusedNodesPass()(model)
     common.RemoveUnusedOpsetsPass()(model)
     common.ClearMetadataAndDocStringPass()(model)  # where all came from in torch, with the paths of files
-    for value in (*model.graph.inputs, *model.graph.outputs):
-        value.metadata_props.clear()
+    for part in (model, *model.graph.inputs, *model.graph.outputs):
+        part.metadata_props.clear()
     proto = onnx_ir.to_proto(model)
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
     weights = {name: array.copy() for name, array in arrays.items()
