@@ -37,15 +37,14 @@ class Crew:
 
     def __init__(self, precision: Precision, *, size: int, threads: int, spinning: bool) -> None:
         self._lock = threading.Lock()
-        self._step = compiled_step(precision)
+        self._run = compiled_run(precision)
         self._table = np.zeros(size, np.int64)
         self._words = aligned((4 * LINE // 8,), np.int64)
         self._bell = threading.Lock()
         if threads == 2:
             self._bell.acquire()
-            assist = compiled_assist(precision)
-            rest = (assist, self._table, self._words, self._bell, spinning)
-            thread = threading.Thread(target=_assist_until_end, args=rest, name="candlewick-step", daemon=True)
+            known = (self._run, self._table, self._words, self._bell, spinning)
+            thread = threading.Thread(target=_assist_until_end, args=known, name="candlewick-step", daemon=True)
             thread.start()
             weakref.finalize(self, _end, self._words, self._bell, thread)
 
@@ -57,16 +56,16 @@ class Crew:
             if self._bell.locked():
                 self._bell.release()
             try:
-                self._step(self._table, self._words, 0)
+                self._run(self._table, self._words, 0, False, 0)
             finally:
                 self._words[_ACTIVE // 8] = 0
 
 
-def _assist_until_end(assist: Any, table: np.ndarray, words: np.ndarray, bell: Any, spinning: bool) -> None:
+def _assist_until_end(run: Any, table: np.ndarray, words: np.ndarray, bell: Any, spinning: bool) -> None:
     while not words[_ENDED // 8]:
         if not spinning:
             bell.acquire()
-        assist(table, words, spinning, 0)
+        run(table, words, 1, spinning, 0)
 
 
 def _end(words: np.ndarray, bell: Any, thread: threading.Thread) -> None:
@@ -78,40 +77,38 @@ def _end(words: np.ndarray, bell: Any, thread: threading.Thread) -> None:
 
 
 @functools.cache
-def compiled_step(precision: Precision) -> Callable[..., None]:
-    """`step(table, words, 0)` for one precision, compiled at the first call."""
-    return compiled((types.int64[::1], types.int64[::1], KINDS[precision]), nogil=True)(_step)
+def compiled_run(precision: Precision) -> Callable[..., None]:
+    """`run(table, words, worker, spinning, 0)`: worker 0 leads through a step, worker 1 assists."""
+    signature = (types.int64[::1], types.int64[::1], types.int64, types.boolean, KINDS[precision])
+    return compiled(signature, nogil=True)(_run)
 
 
-@functools.cache
-def compiled_assist(precision: Precision) -> Callable[..., None]:
-    """`assist(table, words, spinning, 0)` for one precision, compiled at the first call."""
-    return compiled((types.int64[::1], types.int64[::1], types.boolean, KINDS[precision]), nogil=True)(_assist)
-
-
-def _step(table: Any, words: Any, kind: Any) -> None:
+def _run(table: Any, words: Any, worker: int, spinning: bool, kind: Any) -> None:
     shared = words.ctypes.data
+    if worker == 0:
+        _lead(table, shared, worker, kind)
+        return
+    while not read(shared + _ENDED) and (spinning or read(shared + _ACTIVE)):
+        _take_items(table, shared, worker, kind)
+        pause(0)
+
+
+@compiled()
+def _lead(table: Any, shared: int, worker: int, kind: Any) -> None:
     for time in range(table[Field.LENGTH]):
         table[Field.TIME] = time
         for phase in range(2 * table[Field.LAYERS] + 1):
-            items = table[Field.UNITS] // LANES if phase % 2 else table[Field.ROWS]
             table[Field.PHASE] = phase
+            items = table[Field.UNITS] // LANES if phase % 2 else table[Field.ROWS]
             if table[Field.THREADS] == 1:
                 for item in range(items):
-                    run_item(table, item, 0, kind)
+                    run_item(table, item, worker, kind)
                 continue
             write(shared + _FINISHED, 0)
             write(shared + _TICKET, items << 32)
-            _take_items(table, shared, 0, kind)
+            _take_items(table, shared, worker, kind)
             while read(shared + _FINISHED) < items:
                 pause(0)
-
-
-def _assist(table: Any, words: Any, spinning: bool, kind: Any) -> None:
-    shared = words.ctypes.data
-    while not read(shared + _ENDED) and (spinning or read(shared + _ACTIVE)):
-        _take_items(table, shared, 1, kind)
-        pause(0)
 
 
 @compiled()

@@ -17,26 +17,55 @@ from numba.extending import intrinsic
 from candlewick.runtime.kernels._vector import LANES, LINE, at, call, floats, integers
 from candlewick.runtime.session import Precision
 
-ROWS = 6
-"""Most rows of a tile: 6 x 4 sums, 4 vectors of weights and one of inputs fit the 32 registers of AVX-512."""
 VECTORS = 4
 
 KINDS: dict[Precision, types.Type] = {"fp32": types.float32, "bf16": types.uint16, "int8": types.int8}
 """A number of this type as an argument says to compiled code which precision it is compiled for."""
 
-_NEEDED = {"fp32": {"fma"}, "bf16": {"avx512f", "avx512bf16"}, "int8": {"avx512f", "avx512vnni"}}
+_NEEDED: dict[Precision, tuple[set[str], ...]] = {
+    "fp32": ({"fma"},),
+    "bf16": ({"avx512f", "avx512bf16"},),
+    "int8": ({"avx512f", "avx512vnni"}, {"avx2", "avxvnni"}),
+}
 _I64 = ir.IntType(64)
 Dot = Callable[[ir.IRBuilder, ir.Value, ir.Value, ir.Value], ir.Value]
 
 
-def supports(precision: Precision) -> bool:
-    """Whether the processor that numba compiles for has the instructions; NUMBA_CPU_FEATURES may take them away."""
+def features() -> set[str]:
+    """What the processor that numba compiles for can do; NUMBA_CPU_FEATURES may take some of it away."""
     _, _, features = cpu_target.target_context.codegen().magic_tuple()
-    return {f"+{name}" for name in _NEEDED[precision]} <= set(features.split(","))
+    return {name.removeprefix("+") for name in features.split(",")}
+
+
+def supports(precision: Precision) -> bool:
+    """Whether the processor that numba compiles for has the instructions."""
+    return any(needed <= features() for needed in _NEEDED[precision])
+
+
+_WIDE = "avx512f" in features()
+ROWS = 6 if _WIDE else 1
+"""Most rows of a tile: 6 x 4 sums, 4 vectors of weights and one of inputs fit the 32 registers of AVX-512.
+Where a vector takes two registers of 16, the sums of one row fill half of them."""
 
 
 def _dot_bytes(builder: ir.IRBuilder, total: ir.Value, inputs: ir.Value, weights: ir.Value) -> ir.Value:
-    return call(builder, "llvm.x86.avx512.vpdpbusd.512", integers.ir, total, inputs, weights)
+    if _WIDE:
+        return call(builder, "llvm.x86.avx512.vpdpbusd.512", integers.ir, total, inputs, weights)
+    halves = [
+        call(
+            builder,
+            "llvm.x86.avx512.vpdpbusd.256",  # the name of AVX-VNNI's own as well
+            ir.VectorType(ir.IntType(32), LANES // 2),
+            *(_half(builder, value, lane) for value in (total, inputs, weights)),
+        )
+        for lane in (0, LANES // 2)
+    ]
+    return builder.shuffle_vector(*halves, ir.Constant(integers.ir, list(range(LANES))))
+
+
+def _half(builder: ir.IRBuilder, value: ir.Value, lane: int) -> ir.Value:
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES // 2), list(range(lane, lane + LANES // 2)))
+    return builder.shuffle_vector(value, ir.Constant(integers.ir, ir.Undefined), lanes)
 
 
 def _dot_bfloats(builder: ir.IRBuilder, total: ir.Value, inputs: ir.Value, weights: ir.Value) -> ir.Value:

@@ -4,6 +4,7 @@ from enum import IntEnum, auto
 
 import numpy as np
 
+from candlewick.core.errors import ConfigError
 from candlewick.models._base import Weights
 from candlewick.models.lstm import Lstm
 from candlewick.runtime.kernels._dot import VECTORS
@@ -84,49 +85,65 @@ class Packed:
     Attributes:
         arrays: by the field that holds their address.
         first: width of what the first layer reads, padded.
+
+    Raises:
+        ConfigError: a weight of the spec is missing, has another shape, or is not finite.
     """
 
     def __init__(self, spec: Lstm, weights: Weights, *, inputs: int, outputs: int, precision: Precision) -> None:
-        units = padded(spec.hidden)
+        self.spec, self.precision = spec, precision
+        self.units, self.first = padded(spec.hidden), padded(inputs)
         self.arrays: dict[Field, np.ndarray] = {}
-        self.first = padded(inputs)
         if spec.projection:
             self.first = padded(spec.projection, VECTORS * LANES)
-            self._projection(weights, padded(inputs))
-        self._layers(spec.layers, units, weights, precision)
+            self._projection(weights, spec.projection, inputs)
+        self._layers(weights, spec.projection or inputs)
         if spec.norm:
             for field, name in ((Field.NORM_WEIGHT, "weight"), (Field.NORM_BIAS, "bias")):
-                rows = np.stack([weights[f"norm.{k}.{name}"] for k in range(spec.layers)])
-                self.arrays[field] = resized(rows, (spec.layers, units))
-        self.arrays[Field.HEAD] = resized(weights["head.weight"], (outputs, units))
-        self.arrays[Field.HEAD_BIAS] = resized(weights["head.bias"], (outputs,))
+                rows = [_checked(weights, f"norm.{k}.{name}", spec.hidden) for k in range(spec.layers)]
+                self.arrays[field] = resized(np.stack(rows), (spec.layers, self.units))
+        self.arrays[Field.HEAD] = resized(_checked(weights, "head.weight", outputs, spec.hidden), (outputs, self.units))
+        self.arrays[Field.HEAD_BIAS] = resized(_checked(weights, "head.bias", outputs), (outputs,))
 
-    def _projection(self, weights: Weights, inputs: int) -> None:
-        matrix = resized(weights["projection.weight"], (self.first, inputs))
-        blocks = matrix.reshape(-1, VECTORS, LANES, inputs).transpose(0, 3, 1, 2)
+    def _projection(self, weights: Weights, width: int, inputs: int) -> None:
+        matrix = resized(_checked(weights, "projection.weight", width, inputs), (self.first, padded(inputs)))
+        blocks = matrix.reshape(-1, VECTORS, LANES, padded(inputs)).transpose(0, 3, 1, 2)
         self.arrays[Field.PROJECTION] = _copied([blocks], np.float32)
-        self.arrays[Field.PROJECTION_BIAS] = resized(weights["projection.bias"], (self.first,))
+        self.arrays[Field.PROJECTION_BIAS] = resized(_checked(weights, "projection.bias", width), (self.first,))
 
-    def _layers(self, layers: int, units: int, weights: Weights, precision: Precision) -> None:
+    def _layers(self, weights: Weights, first: int) -> None:
+        hidden = self.spec.hidden
         matrices, scales, offsets, biases = [], [], [], []
-        for k in range(layers):
-            tiled, scaled, shifted = [], [], []
-            for name, width in (("ih", units if k else self.first), ("hh", units)):
-                tiles = _tiles(weights[f"lstm.{k}.weight_{name}_l0"], units, width)
-                numbers, scale = _reduced(tiles, precision)
-                tiled.append(_grouped(numbers, PER_GROUP[precision]))
-                scaled.append(scale)
-                shifted.append(-ZERO_POINT * numbers.sum(axis=-1, dtype=np.int32))
-            matrices.append(np.concatenate(tiled, axis=1))
-            scales.append(np.stack(scaled, axis=1))
-            offsets.append(np.stack(shifted, axis=1))
-            bias = weights[f"lstm.{k}.bias_ih_l0"] + weights[f"lstm.{k}.bias_hh_l0"]
-            biases.append(_tiles(bias[:, None], units, 1))
+        for k in range(self.spec.layers):
+            origins = (("ih", hidden, self.units) if k else ("ih", first, self.first), ("hh", hidden, self.units))
+            parts = [
+                _reduced(
+                    _tiles(_checked(weights, f"lstm.{k}.weight_{name}_l0", 4 * hidden, width), self.units, whole),
+                    self.precision,
+                )
+                for name, width, whole in origins
+            ]
+            matrices.append(np.concatenate([_grouped(numbers, PER_GROUP[self.precision]) for numbers, _ in parts], 1))
+            scales.append(np.stack([scale for _, scale in parts], 1))
+            offsets.append(np.stack([-ZERO_POINT * numbers.sum(-1, dtype=np.int32) for numbers, _ in parts], 1))
+            bias = sum(_checked(weights, f"lstm.{k}.bias_{name}_l0", 4 * hidden) for name in ("ih", "hh"))
+            biases.append(_tiles(np.asarray(bias)[:, None], self.units, 1))
         self.arrays[Field.MATRICES] = _copied(matrices, matrices[0].dtype.type)
         self.arrays[Field.BIAS] = _copied(biases, np.float32)
-        if precision == "int8":
+        if self.precision == "int8":
             self.arrays[Field.SCALES] = _copied(scales, np.float32)
             self.arrays[Field.OFFSETS] = _copied(offsets, np.int32)
+
+
+def _checked(weights: Weights, name: str, *shape: int) -> np.ndarray:
+    found = weights.get(name)
+    if found is None or found.shape != shape or not np.isfinite(found).all():
+        came = "nothing" if found is None else f"{found.shape}" + ", not all finite" * (found.shape == shape)
+        raise ConfigError(
+            f"the weight {name} does not fit its spec, was {came}. It is finite numbers of shape {shape}. "
+            "Give the weights that were trained for this spec."
+        )
+    return found.astype(np.float32, copy=False)
 
 
 def _tiles(matrix: np.ndarray, units: int, width: int) -> np.ndarray:

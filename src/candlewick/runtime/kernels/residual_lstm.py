@@ -104,7 +104,15 @@ class CompiledLanes(Lanes):
         self.raw = self._arrays[Field.RAW]
 
     def step(self, rows: int) -> None:
-        """One step, or one window from the zero state, of the first `rows` lanes."""
+        """One step, or one window from the zero state, of the first `rows` lanes.
+
+        Raises:
+            ConfigError: there are fewer lanes than `rows`.
+        """
+        if not 0 <= rows <= len(self.raw):
+            raise ConfigError(
+                f"a step takes at most the {len(self.raw)} lanes that were begun, was {rows}. Begin more of them."
+            )
         if not self._session.streams:
             self._arrays[Field.STATE][:, :, :rows] = 0.0
         self._table[Field.ROWS] = rows
