@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from candlewick.cli.show import Show, table
+from candlewick.core.words import duration
 
 if TYPE_CHECKING:
+    from candlewick.plan.latency import Latency
     from candlewick.plan.machine import Machine
     from candlewick.plan.plan import ModelPlan, Plan
+    from candlewick.plan.predict import Prediction
 
 _MIB = 2**20
 
@@ -20,13 +23,20 @@ def plan(
     *overrides: Annotated[str, Parameter(help="For example model=lstm10 limits.latency.refuse=1.")],
     data: Annotated[Path | None, Parameter(help="A file of bars in place of the experiment's own data.")] = None,
     workers: Annotated[int | None, Parameter(help="Processes that fit side by side; one a core by default.")] = None,
+    learning_curve: Annotated[
+        bool, Parameter(show_default=False, help="Fit growing shares of the labels: would more of them pay?")
+    ] = False,
+    remeasure: Annotated[bool, Parameter(show_default=False, help="Measure this machine anew.")] = False,
     show: Show = Show(),  # noqa: B008 (frozen)
 ) -> int:
     """Say what an experiment costs in parameters, memory and time, whether it fits, and what would."""
     from candlewick.lab.planning import plan as carry_out
 
     with show.progress() as progress:
-        found = carry_out(experiment, *overrides, data=data, workers=workers, progress=progress)
+        found = carry_out(
+            experiment, *overrides, data=data, workers=workers, learning_curve=learning_curve, remeasure=remeasure,
+            progress=progress,
+        )  # fmt: skip
     if not show.data(found.to_dict()):
         _tell(found)
     return int(found.outcome == "refuse")
@@ -34,30 +44,99 @@ def plan(
 
 def _tell(plan: "Plan") -> None:
     print(plan.title)
+    print()
     _machine(plan.machine)
-    _layers(plan.models[0])
+    first = plan.models[0]
+    _layers(first)
+    if first.predicted:
+        _forecasts(first.label, first.predicted)
+    _models(plan)
+    _gates(plan)
     for model in plan.models:
-        _gates(model)
+        if model.outcome == "refuse":
+            print(f"instead  {model.proposal or f'nothing: no smaller {model.label} passes'}")
+    if first.nearest:
+        print(
+            f"         as overrides: {' '.join(f'model.{name}={size}' for name, size in first.nearest.sizes.items())}"
+        )
+    if first.sampling:
+        print(f"bars     {first.sampling.sentence}")
+    print(f"past     {plan.past.sentence}")
+    for curve in plan.learning:
+        print(f"labels   {curve.sentence}")
 
 
 def _machine(machine: "Machine") -> None:
     print(f"machine  {machine.processor}, {machine.cores} cores, {machine.memory / 2**30:.1f} GiB")
+    for precision in ("fp32", "bf16", "int8"):
+        if peak := machine.peak(precision):
+            rate, path = peak
+            print(f"peak     {precision} {rate:,.0f} G{'operations' if precision == 'int8' else 'FLOP'}/s ({path})")
 
 
 def _layers(model: "ModelPlan") -> None:
+    from candlewick.plan.count import optimiser_bytes
+
     rows = [
-        (layer.layer, f"{layer.parameters:,}", f"{layer.multiply_adds:,}", f"{layer.activations:,}")
-        for layer in model.layers
+        (
+            one.layer,
+            one.parameters,
+            one.multiply_adds,
+            4 * one.activations,
+            optimiser_bytes(one.parameters, kahan=False),
+        )
+        for one in model.layers
     ]
-    total = ("all", f"{model.parameters:,}", f"{model.multiply_adds:,}", f"{model.activations:,}")
-    table(("layer", "parameters", "multiply-adds", "activations"), [*rows, total], title=f"{model.label}, one step")
+    total = [sum(column) for column in zip(*(row[1:] for row in rows), strict=True)]
+    columns = ("layer", "parameters", "multiply-adds", "activations, B", "optimiser, B")
+    table(columns, [*rows, ("all", *total)], title=f"{model.label}: each layer, for one bar")
 
 
-def _gates(model: "ModelPlan") -> None:
-    for gate in model.gates:
-        print(f"{gate.outcome:8} {model.label}: {gate.sentence}")
-    if model.nearest:
-        near = model.nearest
-        print(f"passes   {near.words}: {near.parameters:,} parameters, saves {near.saving:.0%}")
-    if model.sampling:
-        print(f"sampling {model.sampling.sentence}")
+def _forecasts(label: str, predicted: "Prediction") -> None:
+    latencies: dict[str, list[Latency]] = {}
+    for one in predicted.latency:
+        latencies.setdefault(one.precision, []).append(one)
+    rows = [
+        (precision, *(duration(figure) for one in each for figure in (one.p50, one.p99)), each[0].path)
+        for precision, each in latencies.items()
+    ]
+    heads = [f"p{share} of {one.instruments}" for one in next(iter(latencies.values())) for share in (50, 99)]
+    table(("precision", *heads, "by"), rows, title=f"{label}: live forecast of 1 or 32 instruments")
+
+
+def _models(plan: "Plan") -> None:
+    rows = []
+    for model in plan.models:
+        predicted, fits = model.predicted, model.fits
+        memory = predicted and predicted.training_memory
+        time = predicted.training.get(fits.precision) if predicted and fits else None
+        rows.append(
+            (
+                model.label,
+                model.parameters,
+                f"{duration(time.epoch)} {fits.precision}" if time and fits else "-",
+                _from_to(fits.shortest, fits.longest) if fits else "-",
+                fits.number if fits else None,
+                f"{memory / _MIB:,.0f} MiB" if memory else "-",
+            )
+        )
+    table(("model", "parameters", "epoch", "all fits", "fits", "memory"), rows, title="training")
+
+
+def _gates(plan: "Plan") -> None:
+    rows = [
+        (gate.outcome, model.label, gate.sentence)
+        for model in plan.models
+        for gate in model.gates
+        if gate.outcome != "pass" or model is plan.models[0]
+    ]
+    rows += [
+        ("pass", model.label, f"all {len(model.gates)} gates") for model in plan.models[1:] if model.outcome == "pass"
+    ]
+    order = ("refuse", "warn", "pass")
+    table(("gate", "model", "why"), sorted(rows, key=lambda row: order.index(row[0])))
+
+
+def _from_to(shortest: float, longest: float) -> str:
+    ends = dict.fromkeys((duration(shortest), duration(longest)))
+    return " to ".join(ends)

@@ -52,7 +52,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
     lines = [list(row) for row in rows]
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(columns):
-        numeric = bool(lines) and all(isinstance(line[index], int | float) for line in lines)
+        numeric = bool(lines) and all(isinstance(line[index], int | float | None) for line in lines)
         shown.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for line in lines:
         shown.add_row(*(Text(_cell(value)) for value in line))
@@ -62,6 +62,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
 def _cell(value: object) -> str:
     if value is None:
         return "-"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

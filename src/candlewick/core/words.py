@@ -13,3 +13,20 @@ def some(names: Sequence[str], most: int = 5) -> str:
     """
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that a person would choose.
+
+    >>> [duration(seconds) for seconds in (0.0000124, 0.0021, 0.42, 42.0, 600.0, 9000.0, 400_000.0)]
+    ['12 us', '2.1 ms', '0.42 s', '42 s', '10 min', '2.5 h', '4.6 days']
+    """
+    units = ((86_400.0, "days", 2.0), (3600.0, "h", 2.0), (60.0, "min", 2.0), (1.0, "s", 0.1), (1e-3, "ms", 1.0))
+    for size, unit, least in units:
+        if seconds >= least * size:
+            return f"{_digits(seconds / size)} {unit}"
+    return f"{_digits(seconds * 1e6)} us"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

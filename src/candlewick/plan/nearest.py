@@ -16,14 +16,14 @@ class Nearest:
     Attributes:
         model: its spec.
         words: what changes, as in `hidden 256 instead of 512`.
-        overrides: the same as overrides of an experiment, such as `model.hidden=256`.
+        sizes: the same as fields and values, such as `{"hidden": 256}`.
         parameters: of the smaller model.
         saving: share of the larger model's parameters that it saves.
     """
 
     model: Model
     words: str
-    overrides: tuple[str, ...]
+    sizes: dict[str, int]
     parameters: int
     saving: float
 
@@ -31,8 +31,9 @@ class Nearest:
 def nearest(model: Model, passes: Callable[[Model], bool], parameters: Callable[[Model], int]) -> Nearest | None:
     """The variant of `model` with the most parameters that `passes`, among those with the fewest sizes changed.
 
-    Sizes are the fields that the model's class names in `sizes`. Each only goes down, by four steps an octave (512,
-    448, 384, 320, 256 ...) and below 16 one by one, to where `tiny` has it. None where no variant passes.
+    Sizes are the fields that the model's class names in `sizes`. Each only goes down, to where `tiny` has it: alone by
+    four steps an octave (512, 448, 384, 320, 256 ...) and below 16 one by one, with others by halves. None where no
+    variant passes.
     """
     present = [name for name in model.sizes if getattr(model, name) is not None]
     for number in range(1, len(present) + 1):
@@ -45,7 +46,8 @@ def nearest(model: Model, passes: Callable[[Model], bool], parameters: Callable[
 
 def _smaller(model: Model, names: tuple[str, ...]) -> Iterator[Model]:
     kept = _chosen(model)
-    for values in itertools.product(*(steps_down(getattr(model, name), model.tiny.get(name, 1)) for name in names)):
+    steps = steps_down if len(names) == 1 else halves
+    for values in itertools.product(*(steps(getattr(model, name), model.tiny.get(name, 1)) for name in names)):
         try:
             yield type(model).model_validate({**kept, **dict(zip(names, values, strict=True))})
         except ValidationError:  # such as skips of a user's own that go to layers which are no longer there
@@ -77,12 +79,25 @@ def steps_down(size: int, least: int) -> tuple[int, ...]:
     return tuple(steps)
 
 
+def halves(size: int, least: int) -> tuple[int, ...]:
+    """Sizes below `size` to try, each half of the one before.
+
+    >>> halves(72, 14)
+    (36, 18, 14)
+    """
+    steps = []
+    while size > least:
+        size = max(size // 2, least)
+        steps.append(size)
+    return tuple(steps)
+
+
 def _told(model: Model, smaller: Model, sizes: list[str], parameters: Callable[[Model], int]) -> Nearest:
     changes = {name: getattr(smaller, name) for name in sizes if getattr(smaller, name) != getattr(model, name)}
     return Nearest(
         model=smaller,
         words=", ".join(f"{name} {value} instead of {getattr(model, name)}" for name, value in changes.items()),
-        overrides=tuple(f"model.{name}={value}" for name, value in changes.items()),
+        sizes=changes,
         parameters=parameters(smaller),
         saving=1 - parameters(smaller) / parameters(model),
     )

@@ -6,10 +6,30 @@ from typing import Any
 from candlewick.models._base import LayerCount, Model
 from candlewick.plan.advice import Sampling
 from candlewick.plan.count import TrainingBytes
-from candlewick.plan.gate import OUTCOMES, Gate, Outcome
+from candlewick.plan.gate import OUTCOMES, Gate, Outcome, number
+from candlewick.plan.learning_curve import LearningCurve
 from candlewick.plan.machine import Machine
 from candlewick.plan.nearest import Nearest
+from candlewick.plan.predict import Prediction
+from candlewick.plan.record import PastError
 from candlewick.plan.samples import SampleCount
+
+
+@dataclass(frozen=True)
+class AllFits:
+    """Fits of one model on every fold, and where it is trained with every seed.
+
+    Attributes:
+        number: how many.
+        precision: of a network's products while it is trained; "" for models that are fitted in one call.
+        shortest: seconds until all are done, where each stops as soon as it may.
+        longest: seconds where none stops early.
+    """
+
+    number: int
+    precision: str
+    shortest: float
+    longest: float
 
 
 @dataclass(frozen=True)
@@ -22,6 +42,8 @@ class ModelPlan:
         layers: exact cost of each layer.
         samples: what it is fitted on in each fold.
         training: bytes that one fit keeps; None for models that are fitted in one call.
+        predicted: one fit on the largest fold, and live forecasts; None where the machine was not measured.
+        fits: all of its fits; None where their time cannot be told.
         sampling: its bars as windows and as a stream; None for models that are fitted in one call.
         gates: refusals first, then warnings.
         nearest: the nearest smaller one that passes; None where it passes itself, or nothing smaller does.
@@ -32,6 +54,8 @@ class ModelPlan:
     layers: tuple[LayerCount, ...]
     samples: tuple[SampleCount, ...]
     training: TrainingBytes | None
+    predicted: Prediction | None
+    fits: AllFits | None
     sampling: Sampling | None
     gates: tuple[Gate, ...]
     nearest: Nearest | None
@@ -56,6 +80,15 @@ class ModelPlan:
         """Of all layers, for one step of one sequence."""
         return sum(layer.activations for layer in self.layers)
 
+    @property
+    def proposal(self) -> str:
+        """What the nearest smaller model is and saves; "" where there is none."""
+        if self.nearest is None:
+            return ""
+        near, fewest = self.nearest, min(samples.effective for samples in self.samples)
+        each = number(near.parameters / max(fewest, 1.0))
+        return f"{near.words}: {near.parameters:,} parameters, {each} a sample, saves {near.saving:.0%}"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
         near = self.nearest and {**asdict(self.nearest), "model": self.nearest.model.to_dict()}
@@ -70,6 +103,8 @@ class ModelPlan:
             "layers": [asdict(layer) for layer in self.layers],
             "samples": [asdict(samples) for samples in self.samples],
             "training_bytes": self.training and {**asdict(self.training), "total": self.training.total},
+            "predicted": self.predicted and self.predicted.to_dict(),
+            "fits": self.fits and asdict(self.fits),
             "sampling": sampling,
             "outcome": self.outcome,
             "gates": [asdict(gate) for gate in self.gates],
@@ -84,12 +119,16 @@ class Plan:
     Attributes:
         title: of the experiment.
         machine: as it was measured, or only described.
+        past: how far earlier predictions on it were off.
         models: the experiment's own first, then rivals and baselines.
+        learning: learning curves of the model and of `linear` beside it; () where none was asked for.
     """
 
     title: str
     machine: Machine
+    past: PastError
     models: tuple[ModelPlan, ...]
+    learning: tuple[LearningCurve, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -102,5 +141,7 @@ class Plan:
             "title": self.title,
             "outcome": self.outcome,
             "models": [model.to_dict() for model in self.models],
+            "learning": [{**asdict(curve), "sentence": curve.sentence} for curve in self.learning],
+            "past": {**asdict(self.past), "sentence": self.past.sentence},
             "machine": self.machine.to_dict(),
         }

@@ -9,10 +9,7 @@ from typing import Any
 
 from candlewick.core.errors import ConfigError, TrainingError
 from candlewick.train._torch import torch
-from candlewick.train.recipe import Recipe
-
-WORTH_BF16 = 300_000
-"""Parameters from which `precision: auto` takes bf16; smaller networks gain too little to give up 16 bits."""
+from candlewick.train.recipe import WORTH_BF16, Recipe
 
 _TOLERANCE = {"fp32": 1e-4, "bf16": 5e-2}
 

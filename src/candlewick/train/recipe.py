@@ -8,6 +8,9 @@ from candlewick.core.spec import Spec
 from candlewick.train.losses import LOSSES, Loss
 from candlewick.train.schedules import AnySchedule, Plateau
 
+WORTH_BF16 = 300_000
+"""Parameters from which `precision: auto` takes bf16; smaller networks gain too little to give up 16 bits."""
+
 
 def _loss(value: Any) -> Any:
     return None if value is None else LOSSES.build(value)

@@ -18,7 +18,9 @@ def test_a_model_that_is_too_large_is_refused_with_the_nearest_that_passes(make)
     model = found.models[0]
     assert (found.outcome, model.outcome) == ("refuse", "refuse")
     assert [gate.name for gate in model.gates if gate.outcome == "refuse"] == ["parameters_per_sample"]
-    near = plan(Experiment.of(experiment, *model.nearest.overrides)).models[0]
+    near = plan(
+        Experiment.of(experiment, *(f"model.{name}={value}" for name, value in model.nearest.sizes.items()))
+    ).models[0]
     assert near.outcome != "refuse"
     assert near.parameters == model.nearest.parameters
 
@@ -80,7 +82,7 @@ def test_overlapping_labels_count_for_less(make):
 
 def test_a_plan_is_plain_data(make):
     found = plan(make(model=LARGE)).to_dict()
-    assert json.loads(json.dumps(found))["models"][0]["nearest"]["overrides"][0].startswith("model.")
+    assert json.loads(json.dumps(found))["models"][0]["nearest"]["sizes"]
 
 
 @pytest.mark.parametrize("name", ["quickstart", "lstm3_vs_lstm5"])

@@ -62,3 +62,12 @@ def test_refusals_come_first():
 
 def test_overriding_one_level_leaves_the_other():
     assert Limits(parameters_per_sample={"refuse": 5000}).parameters_per_sample.warn == 10.0
+
+
+def test_a_budget_that_only_a_reduced_precision_meets_is_a_warning():
+    slow = {"latency": 0.004, "precision": "int8", "latency_fp32": 0.011}
+    gate = judged("latency", **slow)
+    assert gate.outcome == "warn"
+    assert gate.sentence.endswith("In fp32 it is 11 ms, so int8 has to prove itself after training.")
+    assert judged("latency", **{**slow, "latency_fp32": 0.009}).outcome == "pass"
+    assert judged("latency", {"latency": {"refuse": 1}}, **slow).outcome == "refuse"

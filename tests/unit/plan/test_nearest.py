@@ -21,7 +21,7 @@ LARGE = Lstm(layers=5, hidden=512, projection=256)
 def test_half_the_width_says_what_it_saves():
     near = found(LARGE, 2_700_000)
     assert near.words == "hidden 256 instead of 512"
-    assert near.overrides == ("model.hidden=256",)
+    assert near.sizes == {"hidden": 256}
     assert near.parameters == parameters(near.model) == 2_644_993
     assert near.saving == pytest.approx(0.735, abs=0.001)
 
@@ -38,7 +38,7 @@ def test_it_passes_and_nothing_larger_with_one_size_changed_does(most):
 
 def test_two_sizes_change_where_one_does_not_do():
     near = found(LARGE, parameters(Lstm(layers=3, hidden=16, projection=256)))
-    assert len(near.overrides) == 2
+    assert len(near.sizes) == 2
     assert near.model.hidden > 16 or near.model.layers == 3
 
 

@@ -1,0 +1,194 @@
+"""The cost of each model of an experiment: counted from specs, predicted from a measured machine, held to limits."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from candlewick.lab.experiment import Experiment
+from candlewick.lab.prepare import Prepared
+from candlewick.models._base import Estimator, LayerCount, Model, Network
+from candlewick.plan.advice import Sampling, compare_sampling, obstacle_to_streams
+from candlewick.plan.count import TrainingBytes, training_bytes
+from candlewick.plan.fit_time import FitTime, fit_time
+from candlewick.plan.gate import Figures, gates
+from candlewick.plan.latency import Latency
+from candlewick.plan.machine import Machine
+from candlewick.plan.nearest import nearest
+from candlewick.plan.plan import AllFits, ModelPlan
+from candlewick.plan.predict import Prediction, predict, wall_time
+from candlewick.plan.samples import SampleCount, count_samples
+from candlewick.plan.training_time import Fitting, TrainingTime, training_time
+from candlewick.samples.roles import Fold
+from candlewick.train.recipe import WORTH_BF16
+
+
+@dataclass(eq=False)
+class Pricing:
+    """Prices models of one experiment, its own or smaller ones, on one machine.
+
+    Attributes:
+        experiment: what each model is part of.
+        prepared: its data and folds.
+        machine: with measurements, or described only: then times are not predicted.
+        workers: processes that fit side by side.
+    """
+
+    experiment: Experiment
+    prepared: Prepared
+    machine: Machine
+    workers: int
+
+    def plan(self, label: str, model: Model) -> ModelPlan:
+        """Everything about one model, and where it is refused the nearest smaller one that is not."""
+        limits = self.experiment.limits
+
+        def refused(model: Model) -> bool:
+            return any(gate.outcome == "refuse" for gate in gates(self.figures(model), limits))
+
+        return ModelPlan(
+            label=label,
+            model=model,
+            layers=self.layers(model),
+            samples=self.samples(model),
+            training=self.training_bytes(model),
+            predicted=self.predicted(model),
+            fits=self.fits(model),
+            sampling=self.sampling(label, model),
+            gates=gates(self.figures(model), limits),
+            nearest=nearest(model, lambda smaller: not refused(smaller), self.parameters) if refused(model) else None,
+        )
+
+    def figures(self, model: Model) -> Figures:
+        """What the gates ask of."""
+        predicted, fits = self.predicted(model), self.fits(model)
+        fastest = _fastest(predicted) if predicted else None
+        exact = predicted.live("fp32") if predicted else None
+        return Figures(
+            parameters=self.parameters(model),
+            samples=min(self.samples(model), key=lambda samples: samples.effective),
+            class_names=self.experiment.label.classes,
+            memory=self._memory(model, predicted),
+            machine_memory=float(self.machine.memory),
+            latency=fastest.p99 if fastest else None,
+            precision=fastest.precision if fastest else "",
+            latency_fp32=exact.p99 if exact else None,
+            training=fits.longest if fits else None,
+        )
+
+    def layers(self, model: Model) -> tuple[LayerCount, ...]:
+        """Exact cost per layer."""
+        experiment = self.experiment
+        return model.count(self._columns, experiment.answer, experiment.length)
+
+    def parameters(self, model: Model) -> int:
+        """Of all layers."""
+        return sum(layer.parameters for layer in self.layers(model))
+
+    def samples(self, model: Model) -> tuple[SampleCount, ...]:
+        """By fold; an estimator is fitted on validation rows too."""
+        return self._fitted_on[isinstance(model, Estimator)]
+
+    def training_bytes(self, model: Model) -> TrainingBytes | None:
+        """What one fit of a network keeps; None for estimators."""
+        if not isinstance(model, Network):
+            return None
+        recipe = self.experiment.train
+        steps = recipe.chunk if recipe.sampling == "streams" else self.experiment.length
+        return training_bytes(self.layers(model), sequences=recipe.batch, steps=steps, kahan=recipe.kahan)
+
+    def predicted(self, model: Model) -> Prediction | None:
+        """One fit on the largest fold, and live forecasts; None where the machine was not measured."""
+        if not self.machine.measurements:
+            return None
+        experiment = self.experiment
+        streams = isinstance(model, Network) and experiment.train.sampling == "streams"
+        return predict(
+            model, self.machine, self._fitting(self._largest), head=experiment.answer, streams=streams
+        )  # fmt: skip
+
+    def fits(self, model: Model) -> AllFits | None:
+        """All fits of the model, side by side on the workers; None where their time cannot be told."""
+        precision = self._precision(model)
+        times = [self._time(model, fold, precision) for fold in self.prepared.folds]
+        known = [time for time in times if time is not None] * self._seeds(model)
+        if not self.machine.measurements or len(known) < len(times) * self._seeds(model):
+            return None
+        return AllFits(
+            number=len(known),
+            precision=precision,
+            shortest=wall_time((time.shortest for time in known), self.workers),
+            longest=wall_time((time.longest for time in known), self.workers),
+        )
+
+    def sampling(self, label: str, model: Model) -> Sampling | None:
+        """Windows against streams over the largest fold; None for estimators."""
+        if not isinstance(model, Network):
+            return None
+        recipe, split = self.experiment.train, self.experiment.split
+        obstacle = obstacle_to_streams(
+            model=label, model_streams=model.streams,
+            split=split.spec_name(), trains_after_test=split.trains_after_test,
+        )  # fmt: skip
+        return compare_sampling(
+            self.prepared.data, self._largest.train, lanes=recipe.batch, chunk=recipe.chunk,
+            warmup=recipe.warmup, obstacle=obstacle, chosen=recipe.sampling,
+        )  # fmt: skip
+
+    def _time(self, model: Model, fold: Fold, precision: str) -> TrainingTime | FitTime | None:
+        fitting, head = self._fitting(fold), self.experiment.answer
+        if not isinstance(model, Network):
+            return fit_time(model, head, fitting, self.machine)
+        if not any(self.machine.of("lstm training", precision=precision)):
+            return None
+        return training_time(self.layers(model), fitting, self.machine, precision=precision)
+
+    def _precision(self, model: Model) -> str:
+        if not isinstance(model, Network):
+            return ""
+        wanted = self.experiment.train.precision
+        if wanted != "auto":
+            return wanted
+        has_bf16 = any(self.machine.of("lstm training", precision="bf16"))
+        return "bf16" if has_bf16 and self.parameters(model) >= WORTH_BF16 else "fp32"
+
+    def _fitting(self, fold: Fold) -> Fitting:
+        recipe = self.experiment.train
+        own = {name: getattr(recipe, name) for name in ("sampling", "batch", "chunk", "warmup", "epochs", "patience",
+                                                        "threads", "kahan")}  # fmt: skip
+        return Fitting(
+            rows=len(fold.train), validation=len(fold.validation), inputs=self._columns,
+            length=self.experiment.length, **own,
+        )  # fmt: skip
+
+    def _memory(self, model: Model, predicted: Prediction | None) -> float | None:
+        # Predicted, or where nothing was measured what is known exactly.
+        kept = self.training_bytes(model)
+        one = predicted.training_memory if predicted else kept.total if kept else None
+        side_by_side = min(self.workers, len(self.prepared.folds) * self._seeds(model))
+        return None if one is None else float(one * side_by_side)
+
+    def _seeds(self, model: Model) -> int:
+        return 1 if isinstance(model, Estimator) else len(self.experiment.seeds)
+
+    @property
+    def _columns(self) -> int:
+        return len(self.experiment.feature_set.outputs)
+
+    @cached_property
+    def _largest(self) -> Fold:
+        return max(self.prepared.folds, key=lambda fold: len(fold.train))
+
+    @cached_property
+    def _fitted_on(self) -> dict[bool, tuple[SampleCount, ...]]:
+        data, classes = self.prepared.data, len(self.experiment.label.classes)
+        return {
+            whole: tuple(
+                count_samples(data, fold.fitting if whole else fold.train, classes=classes)
+                for fold in self.prepared.folds
+            )
+            for whole in (False, True)
+        }
+
+
+def _fastest(predicted: Prediction) -> Latency | None:
+    alone = [latency for latency in predicted.latency if latency.instruments == 1]
+    return min(alone, key=lambda latency: latency.p99, default=None)
