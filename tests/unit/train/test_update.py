@@ -88,7 +88,6 @@ def plain(network, head, given, told: Recipe):
         (TINY, {"clip": 0.05, "betas": (0.8, 0.99), "learning_rate": 3e-4}),
         (TINY, {"sampling": "windows"}),
         (MIDDLE, {}),
-        (MIDDLE, {"threads": 2}),
         (Recurrent(), {}),
     ],
 )
