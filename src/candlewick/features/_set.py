@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 from numba import types
+from numba.typed import List
 
 from candlewick.core.clock import iso
 from candlewick.core.compiled import compiled
 from candlewick.core.errors import ConfigError, DataError
 from candlewick.data.bars import Bars
 from candlewick.features import FEATURES
-from candlewick.features._base import Feature, not_finite
+from candlewick.features._base import STEP, Feature, Step, not_finite
 
 _vector = types.float64[::1]
 _positions = types.int64[::1]
@@ -115,9 +116,12 @@ class LiveFeatures:
         self._row = np.empty(len(columns))
         self._sources = np.array([columns.index(c) for f in features.features for c in f.columns], dtype=np.int64)
         self._rows = np.empty(len(self._sources))
-        self._seen = self.state[:1]
         self._warmups = np.array([float(f.warmup) for f in features.features for _ in f.outputs])
-        self._calls = tuple(self._bind())
+        self._params = np.concatenate([f.params() for f in features.features])
+        self._edges = _edges(features.features)
+        self._steps = _no_steps(len(features.features))
+        for feature in features.features:
+            _add_step(self._steps, type(feature).step)
 
     def step(self, t: int, row: np.ndarray) -> np.ndarray:
         """One closed bar: its close `t` (ns) and float64 `row`, in the order of `columns`; gives `out`.
@@ -134,9 +138,8 @@ class LiveFeatures:
         bad = _gather(self._row, self._sources, self._rows)
         if bad >= 0:
             raise DataError(f"{self.columns[bad]} is {row[bad]} at {iso(t)}. A live bar must be finite. Skip the bar.")
-        for step, params, scratch, state, out in self._calls:
-            step(params, t, scratch, state, out)
-        unknown = _check(self._seen, self._warmups, self.out)
+        _step_all(self._steps, self._edges, self._params, t, self._rows, self.state, self.out)
+        unknown = _first_unknown(self.state, self._warmups, self.out)
         if unknown >= 0:
             feature, output = self._owner(unknown)
             raise DataError(
@@ -145,25 +148,42 @@ class LiveFeatures:
             )
         return self.out
 
-    def _bind(self) -> Iterable[tuple[Any, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-        row, state, out = 0, 1, 0
-        for feature in self.features.features:
-            ends = row + len(feature.columns), state + feature.state_size, out + feature.width
-            yield (
-                type(feature).step,
-                feature.params(),
-                self._rows[row : ends[0]],
-                self.state[state : ends[1]],
-                self.out[out : ends[2]],
-            )
-            row, state, out = ends
-
     def _owner(self, position: int) -> tuple[Feature, int]:
         for feature in self.features.features:
             if position < feature.width:
                 return feature, position
             position -= feature.width
         raise IndexError(position)
+
+
+def _edges(features: tuple[Feature, ...]) -> np.ndarray:
+    # int64 (features + 1, 4): where each feature's columns, parameters, state and outputs begin; state[0] counts bars.
+    sizes = [(len(f.columns), len(f.params()), f.state_size, f.width) for f in features]
+    return np.cumsum([(0, 0, 1, 0), *sizes], axis=0)
+
+
+# The steps of a set stand in a list of numba's own, so that one call takes a bar through all of them.
+_step = types.FunctionType(STEP)
+_steps = types.ListType(_step)  # type: ignore[no-untyped-call]
+
+
+@compiled(_steps(types.int64))
+def _no_steps(room: int) -> List:
+    return List.empty_list(_step, room)
+
+
+@compiled(types.void(_steps, _step))
+def _add_step(steps: List, step: Step) -> None:
+    steps.append(step)
+
+
+@compiled(types.void(_steps, types.int64[:, ::1], _vector, types.int64, _vector, _vector, _vector))
+def _step_all(
+    steps: List, edges: np.ndarray, params: np.ndarray, t: int, rows: np.ndarray, state: np.ndarray, out: np.ndarray
+) -> None:
+    for i in range(len(steps)):
+        here, end = edges[i], edges[i + 1]
+        steps[i](params[here[1] : end[1]], t, rows[here[0] : end[0]], state[here[2] : end[2]], out[here[3] : end[3]])
 
 
 @compiled(types.int64(_vector, _positions, _vector))
@@ -177,9 +197,9 @@ def _gather(row: np.ndarray, sources: np.ndarray, rows: np.ndarray) -> int:
 
 
 @compiled(types.int64(_vector, _vector, _vector))
-def _check(seen: np.ndarray, warmups: np.ndarray, out: np.ndarray) -> int:
-    seen[0] += 1.0
+def _first_unknown(state: np.ndarray, warmups: np.ndarray, out: np.ndarray) -> int:
+    state[0] += 1.0
     for i in range(out.shape[0]):
-        if seen[0] >= warmups[i] and not np.isfinite(out[i]):
+        if state[0] >= warmups[i] and not np.isfinite(out[i]):
             return i
     return -1
