@@ -241,6 +241,28 @@ class CountsNoProjection(Lstm):
         )
 
 
+class KnowsWhenItIsExported(Dense):
+    def mix(self, x):
+        return 1.1 * x if torch.compiler.is_exporting() else x
+
+
+class RemembersOutsideItsState(Lstm):
+    """Carries a running sum in the module, which a graph does not have."""
+
+    def build(self, inputs, outputs):
+        class Remembers(nn.Module):
+            def __init__(self, inner):
+                super().__init__()
+                self.inner, self.sum = inner, 0.0
+
+            def forward(self, x, state=None):
+                self.sum = 0.0 if state is None else self.sum + 0.01
+                raw, after = self.inner(x, state)
+                return raw + self.sum, after
+
+        return Remembers(super().build(inputs, outputs))
+
+
 NETWORK_FAULTS = [
     ("forward_gives_outputs_and_state", _over(OneOutput), "forward must give"),
     ("every_parameter_gets_a_gradient", _over(DeadParameter), "unused"),
@@ -256,6 +278,8 @@ NETWORK_FAULTS = [
     ("eight_samples_are_overfitted", _over(Constant), "cannot be learnt"),
     ("fresh_outputs_have_a_sane_scale", _over(Explodes), "sane|spread"),
     ("fresh_outputs_have_a_sane_scale", _over(Constant), "spread"),
+    ("the_export_forecasts_what_torch_does", _over(KnowsWhenItIsExported), "from windows"),
+    ("the_export_forecasts_what_torch_does", RemembersOutsideItsState(hidden=8), "bar by bar"),
 ]
 
 

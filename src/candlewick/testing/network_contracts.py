@@ -4,13 +4,20 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from candlewick.core import random
 from candlewick.models import Network
-from candlewick.models._heads import Gaussian
+from candlewick.models._base import Weights
+from candlewick.models._heads import Gaussian, Head
+from candlewick.samples.dataset import Samples
+from candlewick.testing.model_trial import dataset
 
 if TYPE_CHECKING:
     import torch
 
 BATCH, TIME, INPUTS, OUTPUTS = 4, 12, 3, 2
+_BARS = 60
 
 NetworkContract = Callable[[Network], None]
 
@@ -176,6 +183,48 @@ def fresh_outputs_have_a_sane_scale(network: Network) -> None:
         )
 
 
+def the_export_forecasts_what_torch_does(network: Network) -> None:
+    """Its graph in onnxruntime equals torch's forecasts to 1e-5, from windows and, where it streams, bar by bar."""
+    from candlewick.train.infer import predict
+    from candlewick.train.recipe import Recipe
+
+    head, weights = Gaussian(), _fitted(network)
+    rng = random.stream(0, "export")
+    data = dataset(rng.standard_normal((_BARS, INPUTS)), np.zeros(_BARS), length=TIME)
+    asked = Samples(data, np.flatnonzero(data.ready))
+    for streams in (False, True)[: 1 + network.streams]:
+        recipe = Recipe(sampling="streams" if streams else "windows", warmup=TIME - 1, threads=1)
+        expected = predict(network, weights, asked, head=head, recipe=recipe)
+        apart = float(np.abs(_exported(network, weights, asked, head, streams) - expected).max())
+        if not apart <= 1e-5 * max(1.0, float(np.abs(expected).max())):
+            how = "bar by bar" if streams else "from windows"
+            raise AssertionError(
+                f"the exported graph differs from torch by {apart:.3g} ({how}). "
+                "Let forward do the same whoever calls it, with plain operations on any batch."
+            )
+
+
+def _exported(network: Network, weights: Weights, asked: Samples, head: Head, streams: bool) -> np.ndarray:
+    from candlewick.runtime.onnx_session import OnnxSession
+    from candlewick.train.export import to_graph
+
+    graph = to_graph(network, weights, inputs=INPUTS, head=head, length=TIME, streams=streams)
+    session = OnnxSession(
+        graph, inputs=INPUTS, outputs=head.outputs, streams=streams, length=TIME, precision="fp32", threads=1
+    )
+    if not streams:
+        lanes = session.begin(len(asked))
+        lanes.x[:] = asked.batch(np.arange(len(asked)))
+        lanes.step(len(asked))
+        return lanes.raw
+    lanes, raw = session.begin(1), []
+    for row in asked.data.x:
+        lanes.x[0] = row
+        lanes.step(1)
+        raw.append(lanes.raw[0].copy())
+    return np.array(raw)[asked.index]
+
+
 NETWORK_CONTRACTS: tuple[NetworkContract, ...] = (
     forward_gives_outputs_and_state,
     every_parameter_gets_a_gradient,
@@ -187,6 +236,7 @@ NETWORK_CONTRACTS: tuple[NetworkContract, ...] = (
     a_step_at_a_time_equals_the_whole,
     eight_samples_are_overfitted,
     fresh_outputs_have_a_sane_scale,
+    the_export_forecasts_what_torch_does,
 )
 
 
@@ -195,6 +245,16 @@ def _module(network: Network, outputs: int = OUTPUTS) -> "torch.nn.Module":
 
     torch.manual_seed(0)
     return network.build(INPUTS, outputs)
+
+
+def _fitted(network: Network) -> Weights:
+    # Away from where training begins: an export that takes a bias of zero for none at all must not pass.
+    import torch
+
+    state = _module(network, Gaussian().outputs).state_dict()
+    moved = {name: part + 0.1 * torch.randn_like(part) if part.is_floating_point() else part
+             for name, part in state.items()}  # fmt: skip
+    return {name: part.numpy() for name, part in moved.items()}
 
 
 def _input() -> "torch.Tensor":

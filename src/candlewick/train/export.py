@@ -78,6 +78,11 @@ def _traced(
                 "that torch.onnx.export(dynamo=True) knows, for any batch size. Write that operation with others."
             ) from error
         assert program is not None
+    if any(isinstance(value.shape[0], int) for value in program.model.graph.inputs if value.shape is not None):
+        raise ConfigError(
+            f"{network.spec_name()} cannot be exported: its module takes the number of sequences for a constant, "
+            "or asks for it as a number. Let it do the same for any batch."
+        )
     own = _without_values(program.model)
     _simplify(program.model)
     names = tuple(value.name.removeprefix("weights.") for value in own if value.name and value.uses())
@@ -160,8 +165,9 @@ def _separated(model: "onnx_ir.Model") -> Graph:
     common.RemoveUnusedNodesPass()(model)
     common.RemoveUnusedOpsetsPass()(model)
     common.ClearMetadataAndDocStringPass()(model)  # where all came from in torch, with the paths of files
-    for part in (model, *model.graph.inputs, *model.graph.outputs):
-        part.metadata_props.clear()
+    model.metadata_props.clear()
+    for value in (*model.graph.inputs, *model.graph.outputs):
+        value.metadata_props.clear()
     proto = onnx_ir.to_proto(model)
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
     weights = {name: array.copy() for name, array in arrays.items()

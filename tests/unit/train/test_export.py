@@ -146,27 +146,37 @@ def test_quantising_is_per_output():
     assert np.sqrt(np.mean((near - exact) ** 2)) < 0.05 * exact.std()
 
 
-class FixedBatch(Network):
-    """Behaves by the number of its sequences."""
+def over(mix):
+    """A network that is one dense layer and `mix`."""
 
-    def count(self, inputs, head, length):
-        return ()
+    class Over(Network):
+        def count(self, inputs, head, length):
+            return ()
 
-    def build(self, inputs, outputs):
-        class Module(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.out = nn.Linear(inputs, outputs)
+        def build(self, inputs, outputs):
+            class Module(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.out = nn.Linear(inputs, outputs)
 
-            def forward(self, x, state=None):
-                return self.out(x) * (2.0 if x.sum() > 0 else 1.0), ()
+                def forward(self, x, state=None):
+                    return mix(self.out(x)), ()
 
-        return Module()
+            return Module()
+
+    return Over()
 
 
-def test_a_module_that_cannot_be_exported_is_refused_with_the_cause():
-    network = FixedBatch()
-    with pytest.raises(ConfigError, match=r"cannot be exported: .*data-dependent"):
+@pytest.mark.parametrize(
+    ("network", "cause"),
+    [
+        (over(lambda x: x * 2.0 if x.sum() > 0 else x), "data-dependent"),
+        (over(lambda x: x * float(x.shape[0])), "number of sequences"),
+    ],
+    ids=["asks a value", "asks the batch"],
+)
+def test_a_module_that_cannot_be_exported_is_refused_with_the_cause(network, cause):
+    with pytest.raises(ConfigError, match=f"cannot be exported: .*{cause}"):
         exported(network, fitted(network), streams=False)
 
 
