@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from candlewick.core.errors import ConfigError
 from candlewick.core.progress import Progress, Silent
@@ -14,13 +14,13 @@ from candlewick.lab.prepare import Prepared, prepare, reading_of
 from candlewick.lab.pricing import Pricing
 from candlewick.models._base import Network
 from candlewick.plan import fit_time
-from candlewick.plan.latency import PRECISIONS
 from candlewick.plan.machine import Machine
-from candlewick.plan.measure import Supply, cores, measured, this_machine
+from candlewick.plan.measure import Supply, cores, known, measured, this_machine
 from candlewick.plan.plan import ModelPlan, Plan
 from candlewick.plan.record import past_error
 from candlewick.runtime import rates, step_rates
 from candlewick.runtime.rates import Trial
+from candlewick.runtime.session import Precision
 from candlewick.train.requirement import require_torch
 
 
@@ -63,7 +63,8 @@ def measured_machine(*, progress: Progress | None = None, remeasure: bool = Fals
     if find_spec("torch"):
         supplies["torch"] = _torch_trials
     late = {
-        f"compiled networks in {precision}": partial(step_rates.network_trials, precision) for precision in PRECISIONS
+        f"compiled networks in {precision}": partial(step_rates.network_trials, precision)
+        for precision in get_args(Precision)
     }
     return measured(supplies, late=late, progress=progress, remeasure=remeasure)
 
@@ -80,7 +81,7 @@ def require_affordable(experiment: Experiment, prepared: Prepared, *, workers: i
     Raises:
         ConfigError: a gate refuses, with the nearest model that passes and how to override it.
     """
-    found = _planned(experiment, prepared, this_machine(), workers)
+    found = _planned(experiment, prepared, known() or this_machine(), workers)
     for model in found.models:
         for gate in model.gates:
             if gate.outcome == "warn":

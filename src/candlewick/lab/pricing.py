@@ -162,7 +162,8 @@ class Pricing:
     def _memory(self, model: Model, predicted: Prediction | None) -> float | None:
         # Predicted, or where nothing was measured what is known exactly.
         kept = self.training_bytes(model)
-        one = predicted.training_memory if predicted else kept.total if kept else None
+        one = predicted.training_memory if predicted else None
+        one = kept.total if one is None and kept is not None else one
         side_by_side = min(self.workers, len(self.prepared.folds) * self._seeds(model))
         return None if one is None else float(one * side_by_side)
 

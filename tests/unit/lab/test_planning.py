@@ -1,13 +1,24 @@
 """Planning of an experiment: exact where it counts, refusing with a remedy, cheap where a run asks."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from candlewick.core.errors import ConfigError
+from candlewick.core.progress import Silent
+from candlewick.lab import planning
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.planning import plan
+from candlewick.lab.prepare import prepare
 from candlewick.lab.run import run
+
+
+@pytest.fixture(autouse=True)
+def _this_machine(machine, monkeypatch):
+    monkeypatch.setattr(planning, "measured_machine", lambda **_: machine)
+    monkeypatch.setattr(planning, "known", lambda: machine)
+
 
 LARGE = {"name": "lstm", "layers": 10, "hidden": 512}
 
@@ -88,3 +99,73 @@ def test_a_plan_is_plain_data(make):
 @pytest.mark.parametrize("name", ["quickstart", "lstm3_vs_lstm5"])
 def test_what_ships_is_not_refused(name):
     assert plan(name).outcome != "refuse"
+
+
+def test_what_it_takes_is_predicted_for_every_model(make, machine):
+    found = plan(make(baselines=["har", "gradient_boosting"], seeds=[0, 1, 2]), workers=2)
+    lstm, har, trees = found.models
+    assert (lstm.fits.number, har.fits.number) == (2 * 3, 2)
+    assert lstm.fits.precision == "fp32"
+    assert 0 < lstm.fits.shortest <= lstm.fits.longest
+    assert trees.fits.longest > har.fits.longest
+    assert {one.precision for one in lstm.predicted.latency} == {"fp32", "bf16", "int8"}
+    assert {one.precision for one in har.predicted.latency} == {"fp32"}
+    alone = plan(make(seeds=[0, 1, 2]), workers=1).models[0]
+    assert alone.fits.longest == pytest.approx(2 * lstm.fits.longest, rel=0.3)
+    assert {gate.name for gate in lstm.gates} == {"latency", "memory", "training_time", "parameters_per_sample"}
+
+
+def test_bf16_is_taken_where_it_is_worth_it_and_measured(make, machine, monkeypatch):
+    train = {"sampling": "streams", "precision": "auto", "batch": 4, "chunk": 32, "warmup": 32, "epochs": 3}
+    large = {"name": "lstm", "layers": 2, "hidden": 256}
+    assert plan(make(model=large, train=train)).models[0].fits.precision == "bf16"
+    assert plan(make(train=train)).models[0].fits.precision == "fp32"
+    without = [one for one in machine.measurements if (one.what, one.precision) != ("lstm training", "bf16")]
+    monkeypatch.setattr(planning, "measured_machine", lambda **_: replace(machine, measurements=tuple(without)))
+    assert plan(make(model=large, train=train)).models[0].fits.precision == "fp32"
+
+
+def test_ten_layers_that_miss_a_budget_get_a_proposal_that_meets_it(make):
+    budget = {"latency": {"refuse": 0.1}, "parameters_per_sample": {"refuse": None}}
+    model = plan(make(model=LARGE, limits=budget)).models[0]
+    assert [gate.name for gate in model.gates if gate.outcome == "refuse"] == ["latency"]
+    smaller = {**LARGE, **model.nearest.sizes}
+    assert plan(make(model=smaller, limits=budget)).models[0].outcome != "refuse"
+    assert model.nearest.parameters > 1_000_000, "the nearest, not the smallest"
+
+
+def test_a_training_budget_refuses(make):
+    model = plan(make(limits={"training_time": {"refuse": 1e-7}})).models[0]
+    assert model.outcome == "refuse"
+    assert model.nearest is None
+    assert model.proposal == ""
+
+
+def test_a_machine_without_torch_plans_what_it_can(make, machine, monkeypatch):
+    bare = tuple(one for one in machine.measurements if not one.path.startswith("torch"))
+    monkeypatch.setattr(planning, "measured_machine", lambda **_: replace(machine, measurements=bare))
+    lstm = plan(make()).models[0]
+    assert lstm.fits is None
+    assert "torch" in lstm.predicted.untold
+    assert {gate.name for gate in lstm.gates} == {"latency", "memory", "parameters_per_sample"}
+
+
+def test_a_run_warns_and_measures_nothing(make, monkeypatch):
+    said = []
+
+    class Listening(Silent):
+        def say(self, text):
+            said.append(text)
+
+    monkeypatch.setattr(planning, "measured_machine", None)
+    experiment = make(limits={"parameters_per_sample": {"warn": 0.01, "refuse": None}}, baselines=[])
+    planning.require_affordable(experiment, prepare(experiment), workers=1, progress=Listening())
+    assert [text for text in said if text.startswith("warning: lstm: ")]
+
+
+def test_learning_curves_come_with_the_plan_where_asked(make):
+    assert plan(make()).learning == ()
+    found = plan(make(model="linear", baselines=[]), learning_curve=True)
+    [linear] = found.learning
+    assert linear.model == "linear"
+    assert json.loads(json.dumps(found.to_dict()))["learning"][0]["sentence"] == linear.sentence
