@@ -12,6 +12,7 @@ steps, as a share of the standard deviation of torch's.
 
 import argparse
 import itertools
+import math
 import statistics
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,10 +28,14 @@ from _record import record
 from speed.entrant import entrants
 from speed.rivals import Contestant, Shape, Step, rivals
 
+from candlewick.lab.claims.network import multiply_adds
+from candlewick.lab.planning import measured_machine
 from candlewick.models.lstm import Lstm
+from candlewick.plan.machine import Machine
 
 INPUTS, BATCHES = 40, (1, 32)
 TURN_S = 0.04
+BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
 QUIET_S = 0.01  # until the threads of the one before have gone to sleep
 STEPS_COMPARED, WINDOWS_COMPARED = 1_000, 40
 
@@ -47,6 +52,7 @@ def main() -> None:
     network = spec.build(INPUTS, 1).eval()
     figures: dict[str, object] = {"layers": asked.layers, "hidden": asked.hidden, "rounds": asked.rounds}
     figures["unit"] = f"a window of {asked.length} bars" if asked.length else "a stateful step"
+    machine = measured_machine(remeasure=True)
     for batch in BATCHES:
         shape = Shape(batch, INPUTS, asked.length)
         theirs, own = list(rivals(network, shape)), list(entrants(spec, network, shape))
@@ -54,6 +60,9 @@ def main() -> None:
             figures["torch.compile"] = "left out: it needs a C++ compiler, and none is installed"
         seconds = medians((*theirs, *own), shape, asked.rounds)
         figures |= judged(theirs, own, seconds, batch)
+        figures |= {
+            f"batch {batch}: {c.title}, share of the limit": limited(spec, c, shape, machine, seconds[c]) for c in own
+        }
         if batch == 1:
             figures |= differences((*theirs, *own), shape)
         del theirs, own
@@ -114,6 +123,19 @@ def judged(
         figures[f"{where}: ours int8 / torch eager fp32 (goal {goal})"] = min(reduced) / as_built
         figures[f"{where}: ours int8 / torch eager fp32 unrolled"] = min(reduced) / min(seconds[c] for c in eager)
     return figures
+
+
+def limited(spec: Lstm, contestant: Contestant, shape: Shape, machine: Machine, seconds: float) -> str:
+    """Weights over bandwidth or operations over rate, whichever takes longer, as a share of what was taken."""
+    products, threads = multiply_adds(spec), contestant.threads
+    size = products * BYTES[contestant.precision]
+    moved = size / machine.bandwidth("read", size, threads=threads)
+    rate, path = machine.peak(contestant.precision, threads=threads) or (math.inf, "")
+    computed = 2 * products * shape.batch * (shape.length or 1) / rate / 1e9
+    share, by = max(moved, computed) / seconds, "reading the weights" if moved > computed else f"products as by {path}"
+    if share > 1:
+        return f"refused: {share:.0%} of {by}, so the machine was not idle while it was measured"
+    return f"{share:.0%} ({by})"
 
 
 def bests(

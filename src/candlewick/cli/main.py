@@ -34,11 +34,14 @@ _COMMANDS = {
         "run": "Run an experiment: fit, forecast, back-test, judge, report.",
         "compare": "Two runs or several models on the same folds, seeds and costs: is the difference real?",
         "predict": "Forecast new bars with the models of a run.",
+        "export": "Make a run's model ready to serve without torch, judged and with a reference.",
+        "replay": "Run an exported model over history as it runs live: same bits, and how fast?",
     },
     "Checks": {
         "check": "Say what is in a file of bars and what is wrong with it.",
         "audit": "Look for leaks of the future into an experiment.",
         "check-member": "Run a family's contracts on a member: a file of your own, or a packaged name.",
+        "claims": "Measure the published figures that this project set out from on this machine.",
     },
     "What there is": {
         "experiments": "Experiments that ship with the package.",

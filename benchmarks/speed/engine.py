@@ -1,0 +1,85 @@
+"""Bar in to Forecast out: the 5 x 512 LSTM behind forty feature columns, one instrument, bar after bar.
+
+    python benchmarks/speed/engine.py [--bars 100000 --layers 5 --precision int8 --spinning]
+
+The whole of `Engine.step` is timed, by the engine's own histogram for each stage and by a clock outside it. Weights
+are fresh: their values cost the same as trained ones. Kernel, precision and threads are those that `choose` takes, or
+its best of `--precision`. Memory is what the system counts as resident, before the first counted bar and after the
+last. Goals: p99 below 1 ms, p99.9 below 2 ms, no growth.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from time import perf_counter_ns
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _record import record
+from speed.features import minutes
+
+from candlewick.lab.claims.network import deployed, published
+from candlewick.runtime.choose import Setting, choose, open_session
+from candlewick.runtime.engine import Engine
+from candlewick.runtime.exported import Exported
+from candlewick.runtime.histogram import Histogram
+
+WARM = 2_000
+PAGE = 4096
+QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    arguments.add_argument("--bars", type=int, default=100_000)
+    arguments.add_argument("--layers", type=int, default=5)
+    arguments.add_argument("--precision", choices=("fp32", "bf16", "int8"))
+    arguments.add_argument("--spinning", action="store_true", help="let threads stay awake between bars")
+    asked = arguments.parse_args()
+    exported = deployed(published(asked.layers))
+    setting = chosen(exported, asked.precision, asked.spinning)
+    market = minutes(asked.bars + WARM + exported.anchor)
+    rows = np.column_stack([market.column(name) for name in exported.columns])
+    engine = Engine(exported, ["BENCH"], open_session(exported, setting), interval_ns=60_000_000_000)
+    first = WARM + exported.anchor
+    stamps, taken = market.t.tolist(), np.ones(len(rows), dtype=np.int64)
+    follow(engine, stamps[:first], rows[:first], taken[:first])
+    engine.latency.update({stage: Histogram() for stage in engine.latency})
+    before = resident()
+    follow(engine, stamps[first:], rows[first:], taken[first:])
+    grown = resident() - before
+    figures: dict[str, object] = {
+        "layers": asked.layers, "bars": asked.bars, "feature columns": exported.features.width, "setting": str(setting)
+    }  # fmt: skip
+    for stage, histogram in engine.latency.items():
+        figures |= {f"{stage}, {name}, us": value for name, value in histogram.summary().items() if name != "count"}
+    outside = np.quantile(taken[first:], list(QUANTILES.values())) / 1e3
+    figures |= {f"from outside, {name}, us": float(us) for name, us in zip(QUANTILES, outside, strict=True)}
+    figures["from outside, max, us"] = float(taken[first:].max()) / 1e3
+    figures["growth of resident memory, bytes"] = grown
+    figures["goals"] = "p99 below 1000 us, p99.9 below 2000 us, growth 0"
+    record("engine" if asked.layers == 5 else f"engine_{asked.layers}_layers", figures)
+
+
+def chosen(exported: Exported, precision: str | None, spinning: bool) -> Setting:
+    best, measured = choose(exported, spinning=spinning)
+    among = [one for one in measured if precision in (None, one.setting.precision)]
+    return best if precision is None else min(among, key=lambda one: one.p50_us).setting
+
+
+def follow(engine: Engine, stamps: list[int], rows: np.ndarray, taken: np.ndarray) -> None:
+    """Step through the bars; `taken` gets the nanoseconds of every step."""
+    for place, t in enumerate(stamps):
+        began = perf_counter_ns()
+        engine.step(t, rows[place])
+        taken[place] = perf_counter_ns() - began
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+if __name__ == "__main__":
+    main()
