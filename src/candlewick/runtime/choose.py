@@ -20,7 +20,7 @@ _PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 _ROUNDS = 20
 _WARMING = 10
 _BUDGET_NS = 1_000_000_000
-"""About what a choice may take, all candidates together."""
+"""About what all candidates' steps may take on an idle machine."""
 
 _AS_GOOD_AS = 1.03
 """A simpler setting is taken where its median is within this of the fastest."""
@@ -107,11 +107,11 @@ def choose(
 ) -> tuple[Setting, tuple[Measured, ...]]:  # fmt: skip
     """The setting with the lowest median time of a step of so many instruments, and what was measured of each.
 
-    Every candidate is warmed and then stepped in 20 interleaved rounds, together for about a second. The first of
+    Every candidate is warmed and then stepped in 20 interleaved rounds, about a second in all. The first of
     `candidates` whose median is within 3 % of the lowest is taken: fewer threads and fp32 come first.
     """
     settings = candidates(exported, spinning=spinning)
-    lanes = [_warm(open_session(exported, setting), instruments) for setting in settings]
+    lanes = [_filled(open_session(exported, setting), instruments) for setting in settings]
     steps = [_steps_a_round(own, instruments, len(lanes)) for own in lanes]
     times: list[list[int]] = [[] for _ in lanes]
     for _ in range(_ROUNDS):
@@ -134,18 +134,16 @@ def _kernels(exported: Exported, precision: Precision) -> Iterator[str]:
         yield "onnxruntime"
 
 
-def _warm(session: Session, instruments: int) -> Lanes:
+def _filled(session: Session, instruments: int) -> Lanes:
     lanes = session.begin(instruments)
     lanes.x[:] = random.stream(0, "choose").standard_normal(lanes.x.shape)
     lanes.echo[:] = 1.0
-    for _ in range(_WARMING):
-        lanes.step(instruments)
     return lanes
 
 
 def _steps_a_round(lanes: Lanes, instruments: int, rivals: int) -> int:
-    share = _BUDGET_NS / (_ROUNDS * rivals)
-    return max(1, min(200, int(share / _timed(lanes, instruments))))
+    quickest = min(_timed(lanes, instruments) for _ in range(_WARMING))
+    return max(1, min(200, _BUDGET_NS // (_ROUNDS * rivals * max(quickest, 1))))
 
 
 def _timed(lanes: Lanes, instruments: int) -> int:

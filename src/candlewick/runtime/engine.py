@@ -159,14 +159,15 @@ class Engine:
     def _checked(self, t: int, rows: np.ndarray, present: np.ndarray | None) -> tuple[np.ndarray, Sequence[int]]:
         self._require_whole()
         shape = len(self.symbols), len(self.exported.columns)
-        rows = np.asarray(rows, dtype=np.float64)
+        rows = np.asarray(rows)
         if rows.shape == shape[1:] and shape[0] == 1:
             rows = rows[None]
-        if rows.shape != shape:
+        if rows.shape != shape or rows.dtype.kind not in "fiu":
             raise DataError(
-                f"a slice is {shape[0]} rows ({some(self.symbols)}) of {', '.join(self.exported.columns)}, "
-                f"was an array of shape {rows.shape}."
+                f"a slice is {shape[0]} rows ({some(self.symbols)}) of {', '.join(self.exported.columns)} as numbers, "
+                f"was {rows.dtype} {rows.shape}."
             )
+        rows = rows.astype(np.float64, copy=False)
         asked = self._everyone if present is None else self._those(present)
         for i in asked:
             last = self._instruments[i].t

@@ -179,6 +179,12 @@ def test_shapes_that_do_not_fit_are_refused(warm, present):
         warm.step(10**18, rows, present)
 
 
+def test_text_and_objects_are_refused(warm):
+    for dtype in (object, str, bool):
+        with pytest.raises(DataError, match="as numbers"):
+            warm.step(10**18, np.ones((3, len(warm.exported.columns))).astype(dtype))
+
+
 def test_a_stamp_that_is_no_whole_number_is_refused(warm):
     with pytest.raises(TypeError):
         warm.step(1.5e18, np.ones((3, len(warm.exported.columns))))

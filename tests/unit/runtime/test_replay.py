@@ -4,10 +4,11 @@ from functools import cache
 
 import numpy as np
 import pytest
-from small_exports import Small, market, small
+from small_exports import DIRECTION, RETURN, Small, market, small
 
 from candlewick.core.errors import DataError
 from candlewick.data.bars import Panel
+from candlewick.runtime.engine import Engine
 from candlewick.runtime.estimator_session import EstimatorSession
 from candlewick.runtime.replay import Replayed, replay
 
@@ -40,6 +41,25 @@ def test_all_of_history_is_the_labs_forecast_of_every_ready_row():
     np.testing.assert_allclose(found.belief.value[order], case.forecast(index).value, rtol=1e-12)
     assert (np.diff(found.t) >= 0).all()
     assert found.latency["total"].count == len(np.unique(np.concatenate([bars.t for bars in panel.bars])))
+
+
+@pytest.mark.parametrize("head", ["point", "gaussian", "quantile", "classes"])
+def test_beliefs_have_the_bits_of_the_forecasts_that_were_given(head):
+    asks, options = (DIRECTION, {}) if head == "classes" else (RETURN, {"head": {"head": head}})
+    exported = small(market(SYMBOLS), "linear", asks=asks, **options).exported
+    panel = market(SYMBOLS, 150)
+    session = EstimatorSession(exported)
+    engine, given = Engine(exported, SYMBOLS, session), []
+    for t, rows, present in panel.slices():
+        order = panel.bars[0].indices(exported.columns)
+        given += [f for f in engine.step(t, rows[:, order], present) if f.status == "ok"]
+    belief = replay(exported, session, panel).belief
+    if belief.probabilities is not None:
+        assert [list(f.probabilities) for f in given] == belief.probabilities.tolist()
+        return
+    assert [f.value for f in given] == belief.value.tolist()
+    if belief.quantiles is not None:
+        assert [[q for _, q in f.quantiles] for f in given] == belief.quantiles.tolist()
 
 
 def test_twice_is_bit_equal():
