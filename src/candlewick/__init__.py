@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from candlewick.lab.audit import audit
     from candlewick.lab.compare import compare
     from candlewick.lab.experiment import Experiment
+    from candlewick.lab.export import export
     from candlewick.lab.planning import plan
     from candlewick.lab.predict import predict
+    from candlewick.lab.replay import replay
     from candlewick.lab.run import run
     from candlewick.lab.runs import list_runs, open_run
     from candlewick.labels import LABELS
@@ -42,12 +44,14 @@ __all__ = [
     "backtest",
     "check",
     "compare",
+    "export",
     "judge",
     "list_runs",
     "open_run",
     "plan",
     "predict",
     "read",
+    "replay",
     "run",
 ]
 
@@ -66,12 +70,14 @@ _PLACES = {
     "backtest": "candlewick.evaluate.backtest:backtest",
     "check": "candlewick.data.checks:inspect",
     "compare": "candlewick.lab.compare:compare",
+    "export": "candlewick.lab.export:export",
     "judge": "candlewick.evaluate.verdict:judge_forecast",
     "list_runs": "candlewick.lab.runs:list_runs",
     "open_run": "candlewick.lab.runs:open_run",
     "plan": "candlewick.lab.planning:plan",
     "predict": "candlewick.lab.predict:predict",
     "read": "candlewick.data.read:read",
+    "replay": "candlewick.lab.replay:replay",
     "run": "candlewick.lab.run:run",
 }
 

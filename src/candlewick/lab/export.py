@@ -10,7 +10,7 @@ import numpy as np
 
 from candlewick.core import files
 from candlewick.core.clock import iso
-from candlewick.core.errors import ConfigError, MissingDependencyError, TrainingError
+from candlewick.core.errors import CandlewickError, ConfigError, StorageError, TrainingError
 from candlewick.core.progress import Progress, Silent
 from candlewick.data.bars import Panel
 from candlewick.lab.experiment import Experiment
@@ -86,9 +86,12 @@ def export_all(run: Run, models: Sequence[str], prepared: Prepared, progress: Pr
     record = {}
     for model in models:
         folder = export_folder(run, model)
+        progress.say(f"exporting {model}")
         try:
             figures = _kept(folder) or write(run, offer(run, model), prepared, folder, progress)
-        except (ConfigError, TrainingError, MissingDependencyError) as error:
+        except StorageError:
+            raise
+        except CandlewickError as error:
             progress.say(f"{model} is not exported: {error}")
             record[model] = {"folder": None, "refused": str(error)}
         else:
@@ -98,7 +101,7 @@ def export_all(run: Run, models: Sequence[str], prepared: Prepared, progress: Pr
 
 
 def _kept(folder: Path) -> dict[str, Any] | None:
-    """The figures of a whole export; what was left behind by one that was stopped is removed."""
+    # The figures of a whole export; what was left behind by one that was stopped is removed.
     if (folder / FIGURES).is_file():
         figures: dict[str, Any] = files.read_json(folder / FIGURES)
         return figures
@@ -119,7 +122,7 @@ def write(run: Run, made: Offer, prepared: Prepared, folder: Path, progress: Pro
     """
     model = exported(run, made)
     model = replace(model, precisions=_precisions(run, model, made, prepared))
-    setting = candidates(replace(model, precisions={}))[0]
+    setting = candidates(model)[0]  # fp32 on one thread, the steadiest
     stretch = _stretch(prepared, made.unit.fold, model.anchor)
     replayed = replay(model, open_session(model, setting), stretch, progress=progress)
     to_model = _to_model(run.experiment, made, stretch, replayed)
@@ -145,7 +148,7 @@ def write(run: Run, made: Offer, prepared: Prepared, folder: Path, progress: Pro
 
 
 def _precisions(run: Run, model: Exported, made: Offer, prepared: Prepared) -> dict[str, Judged]:
-    """bf16 and int8 as they may serve; the graph of int8 is given to `model` where there is one."""
+    # bf16 and int8 as they may serve; the graph of int8 is given to `model` where there is one.
     if not model.graphs:
         return {}
     from candlewick.train.export import quantised
@@ -158,7 +161,7 @@ def _precisions(run: Run, model: Exported, made: Offer, prepared: Prepared) -> d
 
 
 def _stretch(prepared: Prepared, fold: int, anchor: int) -> Panel:
-    """Of every instrument with test rows, the bars from the anchor of its first one to its last one."""
+    # Of every instrument with test rows, the bars from the anchor of its first one to its last one.
     index, symbol = prepared.folds[fold].test.index, prepared.data.symbol
     found = []
     for k, bars in enumerate(prepared.panel.bars):
@@ -169,7 +172,7 @@ def _stretch(prepared: Prepared, fold: int, anchor: int) -> Panel:
 
 
 def _to_model(experiment: Experiment, made: Offer, stretch: Panel, replayed: Replayed) -> float:
-    """Largest difference to the raw outputs of the model as it was fitted, along the same bars."""
+    # Largest difference to the raw outputs of the model as it was fitted, along the same bars.
     if not len(replayed.t):
         return 0.0
     spec = experiment.everything[made.unit.model]
@@ -183,7 +186,7 @@ def _to_model(experiment: Experiment, made: Offer, stretch: Panel, replayed: Rep
 
 
 def _to_run(run: Run, made: Offer, prepared: Prepared, replayed: Replayed, stretch: Panel) -> float | None:
-    """Largest difference to the run's own forecasts, whose features and state had seen all history, in label units."""
+    # Largest difference to the run's own forecasts, whose features and state had seen all history, in label units.
     index, belief = read_forecasts(run.folder / "units" / made.unit.key)
     panel = prepared.panel
     begins = [int(np.searchsorted(panel[bars.symbol].t, bars.t[0])) for bars in stretch.bars]

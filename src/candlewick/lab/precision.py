@@ -56,7 +56,7 @@ def judged(
 
 
 def _stretches(exported: Exported, data: Dataset, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Some instruments' newest rows among `rows`, and the scaled feature rows that lead up to them and span them."""
+    # Some instruments' newest rows among `rows`, and the scaled feature rows that lead up to them and span them.
     x = Scaler.apply(exported.scaler, data, rows)
     before = exported.warmup if exported.streams else exported.length - 1
     for index in _chosen(data, rows):
@@ -66,7 +66,7 @@ def _stretches(exported: Exported, data: Dataset, rows: np.ndarray) -> Iterator[
 
 
 def _chosen(data: Dataset, rows: np.ndarray) -> list[np.ndarray]:
-    """As many instruments as it takes for `ENOUGH_STEPS` rows, those with most rows first, in the order of rows."""
+    # As many instruments as it takes for ENOUGH_STEPS rows, those with most rows first; in the order of rows.
     by_instrument = [rows[data.symbol[rows] == k][-MOST_STEPS:] for k in np.unique(data.symbol[rows])]
     by_instrument.sort(key=len, reverse=True)
     enough = int(np.searchsorted(np.cumsum([len(index) for index in by_instrument]), ENOUGH_STEPS)) + 1

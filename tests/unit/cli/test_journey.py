@@ -1,6 +1,8 @@
 """The journey in a shell: run, list, resume, compare, predict and audit one small experiment."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -8,6 +10,7 @@ import pytest
 
 from candlewick.cli.main import call
 from candlewick.data.synthetic import MARKETS
+from candlewick.lab.reference import Reference
 
 EXPERIMENT = """
 title: Ridge beside HAR on a synthetic market
@@ -155,3 +158,35 @@ def test_every_packaged_experiment_is_listed_and_printed_as_it_can_be_run(capsys
         assert call(["experiments", name]) == 0
         printed = config.parse_yaml(capsys.readouterr().out, name)
         assert Experiment.of(config.override(printed, [])) == Experiment.of(name)
+
+
+def test_a_model_is_exported_with_its_figures_and_replayed_to_the_bit(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["export", f"{place}/run", "--model", "har", "--out", f"{tmp_path}/har", "--quiet"]) == 0
+    text = capsys.readouterr().out
+    assert "differ by up to" in text
+    assert "evidence test fold 1 of walk_forward" in text
+    found = told(capsys, "export", f"{place}/run")
+    assert found["folder"] == f"{place}/run/export/linear"
+    assert found["difference_to_model"] <= 1e-9  # type: ignore[operator]
+    again = told(capsys, "replay", f"{place}/run")
+    assert again["difference"] == 0
+    assert again["latency_us"]["total"]["count"] > again["forecasts"]  # type: ignore[index]
+    assert call(["replay", f"{place}/run", "--threads", "auto", "--quiet"]) == 0
+    text = capsys.readouterr().out
+    assert "equal bit for bit" in text
+    assert "p99.9" in text
+    assert call(["replay", f"{tmp_path}/har", "--quiet"]) == 2
+    assert "Give a file of bars" in capsys.readouterr().err
+
+
+def test_a_replay_of_other_bits_than_the_reference_ends_with_one(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(place / "run", tmp_path / "run")
+    path = tmp_path / "run" / "export" / "linear" / "reference.safetensors"
+    reference = Reference.open(path)
+    replace(reference, raw=reference.raw + 1e-12).save(path)
+    assert call(["replay", f"{tmp_path}/run", "--quiet"]) == 1
+    assert "Equal bits were expected" in capsys.readouterr().out

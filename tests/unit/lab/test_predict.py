@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -18,14 +17,25 @@ Make = Callable[..., Experiment]
 WINDOWS = {"sampling": "windows", "epochs": 2, "batch": 64}
 
 
-def test_the_last_folds_forecasts_come_out_again_bit_for_bit(make: Make, tmp_path: Path) -> None:
-    experiment = make(train=WINDOWS, seeds=[0])
+@pytest.mark.parametrize("changes", [{"train": WINDOWS}, {}, {"model": "gradient_boosting"}], ids=str)
+def test_the_last_folds_forecasts_come_out_again(make: Make, tmp_path: Path, changes: dict[str, object]) -> None:
+    experiment = make(seeds=[0], **changes)
     done = run(experiment, out=tmp_path / "run", workers=1)
-    stored = done.forecasts().filter((pl.col("model") == "lstm") & (pl.col("fold") == 1)).select("t", "value")
+    stored = done.forecasts().filter((pl.col("model") == done.record["model"]) & (pl.col("fold") == 1))
     again = predict(done, experiment.data.read().panel)
-    both = stored.join(again, on="t", suffix="_again")
+    both = stored.select("t", "value").join(again, on="t", suffix="_again")
     assert len(both) == len(stored)
-    assert np.array_equal(both["value"], both["value_again"])
+    assert both["value_again"].to_numpy() == pytest.approx(both["value"].to_numpy(), rel=1e-5)
+
+
+def test_bars_that_a_feature_cannot_read_are_refused_with_their_row(make: Make, tmp_path: Path) -> None:
+    experiment = make(model="linear", seeds=[0])
+    done = run(experiment, out=tmp_path / "run", workers=1)
+    bars = experiment.data.read().panel.bars[0]
+    low = bars.values.copy()
+    low[500] = 0.0
+    with pytest.raises(DataError, match="row 500"):
+        predict(done, Panel((bars.with_values(low),)))
 
 
 def test_a_bar_after_the_last_label_is_forecast_too(make: Make, tmp_path: Path) -> None:
