@@ -21,6 +21,8 @@ from candlewick.runtime.state import Arrays, as_bytes, require_fits
 STAGES = ("features", "scale", "model", "decode", "total")
 """What `Engine.latency` times, each once a slice; the total also holds the checks."""
 
+_LATEST = np.iinfo(np.int64).max
+
 
 class Engine:
     """A model at work on its instruments, from the zero state. Not for several threads at once.
@@ -30,8 +32,8 @@ class Engine:
     and a carried state was not stepped by; else "ok". The reason says which bar it was. A feature of fading memory may
     never recover from such a bar: replay history into a new engine then.
 
-    The same slices give the same bits. Where several instruments are stepped together, a matrix product's last bits
-    may depend on how many they are.
+    The same slices give the same bits. Last bits may depend on how many instruments are stepped together where a
+    library multiplies the matrices; those of the compiled kernel do not.
 
     Attributes:
         exported: the model.
@@ -158,6 +160,8 @@ class Engine:
 
     def _checked(self, t: int, rows: np.ndarray, present: np.ndarray | None) -> tuple[np.ndarray, Sequence[int]]:
         self._require_whole()
+        if not abs(t) <= _LATEST:
+            raise DataError(f"a bar's close must be in ns since 1970, at most {_LATEST}, was {t}. Look at its unit.")
         shape = len(self.symbols), len(self.exported.columns)
         rows = np.asarray(rows)
         if rows.shape == shape[1:] and shape[0] == 1:
@@ -190,11 +194,12 @@ class Engine:
         return tuple(np.flatnonzero(present).tolist())
 
     def _require_finite(self, t: int, rows: np.ndarray, asked: Sequence[int]) -> None:
+        finite = np.isfinite(rows).all(axis=1).tolist()
         for i in asked:
-            bad = np.flatnonzero(~np.isfinite(rows[i]))
-            if len(bad):
+            if not finite[i]:
+                column = int(np.argmin(np.isfinite(rows[i])))
                 raise DataError(
-                    f"{self.symbols[i]}: {self.exported.columns[bad[0]]} is {rows[i, bad[0]]} at {iso(t)}. "
+                    f"{self.symbols[i]}: {self.exported.columns[column]} is {rows[i, column]} at {iso(t)}. "
                     "A live bar must be finite. Skip the bar."
                 )
 

@@ -185,9 +185,13 @@ def test_text_and_objects_are_refused(warm):
             warm.step(10**18, np.ones((3, len(warm.exported.columns))).astype(dtype))
 
 
-def test_a_stamp_that_is_no_whole_number_is_refused(warm):
+def test_a_stamp_that_is_no_whole_number_of_nanoseconds_is_refused_and_changes_nothing(warm):
+    before, rows = warm.snapshot(), np.ones((3, len(warm.exported.columns)))
     with pytest.raises(TypeError):
-        warm.step(1.5e18, np.ones((3, len(warm.exported.columns))))
+        warm.step(1.5e18, rows)
+    with pytest.raises(DataError, match="must be in ns since 1970"):
+        warm.step(10**20, rows)
+    assert_same_state(warm, before)
 
 
 @pytest.mark.parametrize("exported", [linear, streaming], ids=["windows", "streams"])
