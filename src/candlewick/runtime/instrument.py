@@ -126,14 +126,13 @@ def _push(values: np.ndarray, center: np.ndarray, scale: np.ndarray, clip: float
     bad = -1
     for j in range(window.shape[1]):
         x = np.float32(values[j])
-        if not np.isfinite(x) and bad < 0:
-            bad = j
-        x = np.float32(np.float64(x) - center[j])
-        x = np.float32(np.float64(x) / scale[j])
-        if np.isnan(x):
-            window[newest, j] = np.float32(0.0)
-        else:
+        if np.isfinite(x):
+            x = np.float32(np.float64(x) - center[j])
+            x = np.float32(np.float64(x) / scale[j])
             window[newest, j] = min(max(x, -clip), clip)
+        else:
+            window[newest, j] = np.float32(0.0)
+            bad = j if bad < 0 else bad
     return bad
 
 

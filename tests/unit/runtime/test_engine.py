@@ -245,10 +245,11 @@ class HighItself(Feature):
 """
 
 
-def test_a_feature_too_large_for_float32_gives_no_forecast(tmp_path):
+@pytest.mark.parametrize("scaler", ["standard", "none"])
+def test_a_feature_too_large_for_float32_gives_no_forecast_and_stays_in_no_window(tmp_path, scaler):
     (tmp_path / "mine.py").write_text(HIGH_ITSELF)
     asks = {"features": ["log_return", f"{tmp_path}/mine.py:HighItself"], "label": RETURN["label"]}
-    exported = small(market(), "linear", asks=asks, length=6).exported
+    exported = small(market(), {"name": "linear", "lags": 6}, asks=asks, length=6, scaler=scaler).exported
     bars = market()["A"]
     values = bars.values.copy()
     values[60, bars.indices(("high",))] = 1e39
@@ -256,6 +257,7 @@ def test_a_feature_too_large_for_float32_gives_no_forecast(tmp_path):
     assert told[60].status == "abstain"
     assert "high_itself is 1e+39 at" in told[60].reason
     assert [f.status for f in told[61 : 62 + exported.anchor]] == ["degraded"] * exported.anchor + ["ok"]
+    assert all(np.isfinite(f.value) for f in told[61:])
 
 
 def test_an_unknown_past_of_the_label_gives_no_forecast_and_no_warning(caplog):
