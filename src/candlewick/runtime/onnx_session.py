@@ -1,6 +1,7 @@
 """Any network as ONNX, run by onnxruntime on the processor."""
 
 from collections import OrderedDict
+from math import prod
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -68,15 +69,16 @@ class OnnxLanes(Lanes):
     """Lanes whose arrays onnxruntime reads and writes in place."""
 
     def __init__(self, runtime: "onnxruntime.InferenceSession", takes: Shapes, gives: Shapes, capacity: int) -> None:
-        self.x, *state = (np.zeros((capacity, *shape), np.float32) for shape in takes.values())
-        self._raw, *after = (np.zeros((capacity, *shape), np.float32) for shape in gives.values())
-        self.state = tuple(state)
+        (row, *states), (outputs, *_) = takes.values(), gives.values()
+        self.x = np.zeros((capacity, *row), np.float32)
         self.echo = np.empty((capacity, 0))
-        self.raw = np.zeros(self._raw.shape)
-        self._after = tuple(after)
+        self.raw = np.zeros((capacity, *outputs))
+        self._raw = np.zeros(self.raw.shape, np.float32)
+        self._before, self.state = _side_by_side(capacity, states)
+        self._after, self._next = _side_by_side(capacity, states)
         self._runtime = runtime
-        self._inputs = dict(zip(takes, (self.x, *state), strict=True))
-        self._outputs = dict(zip(gives, (self._raw, *after), strict=True))
+        self._inputs = dict(zip(takes, (self.x, *self.state), strict=True))
+        self._outputs = dict(zip(gives, (self._raw, *self._next), strict=True))
         self._bindings: OrderedDict[int, onnxruntime.IOBinding] = OrderedDict()
 
     def step(self, rows: int) -> None:
@@ -95,8 +97,11 @@ class OnnxLanes(Lanes):
             raise StorageError(f"the graph broke off: {error}. Export the model again.") from error
         self.raw[:rows] = self._raw[:rows]
         # Not written in place by the graph: it may read a state after it has written the next one.
-        for state, after in zip(self.state, self._after, strict=True):
-            state[:rows] = after[:rows]
+        if rows == len(self.x):
+            self._before[:] = self._after
+        else:
+            for state, after in zip(self.state, self._next, strict=True):
+                state[:rows] = after[:rows]
 
     def _bound(self, rows: int) -> "onnxruntime.IOBinding":
         if not 0 < rows <= len(self.x):
@@ -109,6 +114,14 @@ class OnnxLanes(Lanes):
             self._bindings.popitem(last=False)
         self._bindings[rows] = binding
         return binding
+
+
+def _side_by_side(capacity: int, shapes: list[tuple[int, ...]]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    # One piece of memory, so that the state of all lanes is moved by one copy.
+    sizes = [capacity * prod(shape) for shape in shapes]
+    block = np.zeros(sum(sizes), np.float32)
+    parts = np.split(block, np.cumsum(sizes)[:-1]) if shapes else []
+    return block, tuple(part.reshape(capacity, *shape) for part, shape in zip(parts, shapes, strict=True))
 
 
 def _loaded(graph: Graph, threads: int, spinning: bool) -> "onnxruntime.InferenceSession":

@@ -6,11 +6,15 @@ import numpy as np
 
 from candlewick.core.errors import DataError
 from candlewick.models._base import Estimator, Network
-from candlewick.models._heads import Classes, Gaussian, Quantile
+from candlewick.models._heads import Classes, Gaussian, Head, Point, Quantile, Variance
 from candlewick.runtime.exported import Exported
 
 _MOST_OUTPUTS, _MOST_STATE, _MOST_WINDOW = 4096, 10_000_000, 10_000_000
 """Raw outputs; numbers that the features remember; numbers of a window."""
+
+_ANSWERS: dict[str, tuple[type[Head], ...]] = {
+    "number": (Point, Gaussian, Quantile), "variance": (Variance,), "classes": (Classes,),
+}  # fmt: skip
 
 
 def require_sound(exported: Exported) -> None:
@@ -52,9 +56,13 @@ def _require_sizes(exported: Exported) -> None:
     _require(exported.head.outputs <= _MOST_OUTPUTS, f"its head has {exported.head.outputs:,} outputs")
     _require(state <= _MOST_STATE, f"its features remember {state:,} numbers")
     _require(window <= _MOST_WINDOW, f"its windows hold {window:,} numbers")
-    named = {"temperature"} if isinstance(exported.head, Classes) else set()
-    named = {"spread"} if isinstance(exported.head, Gaussian | Quantile) else named
-    _require(exported.calibration.keys() in (set(), named), f"it is calibrated by {', '.join(exported.calibration)}")
+    head, label = exported.head, exported.label
+    _require(isinstance(head, _ANSWERS[label.kind]), f"its head {type(head).__name__} answers no {label.kind}")
+    same = not isinstance(head, Classes) or head.classes == len(label.classes)
+    _require(same, f"its label has the classes {label.classes}, its head another number")
+    calibrations = {Classes: {"temperature"}, Gaussian: {"spread"}, Quantile: {"spread"}}
+    named = exported.calibration.keys()
+    _require(not named or named == calibrations.get(type(head), set()), f"it is calibrated by {', '.join(named)}")
 
 
 def _require_scaler(scaler: Mapping[str, np.ndarray], width: int) -> None:

@@ -188,6 +188,7 @@ def test_a_flipped_bit_anywhere_in_a_file_is_refused(tmp_path):
         ('"center": 0.0', '"center": 1e999', "wrong at scale.center|units"),
         ('"head": "variance"', '"head": "oracle"', "no valid head"),
         ('"head": "variance"', '"head": "classes", "classes": 1000000', "outputs"),
+        ('"head": "variance"', '"head": "point"', "answers no variance"),
         ('"hidden": 8', '"hidden": 9', "its spec counts"),
         ('"layers": 2', '"layers": 3', "its spec counts"),
         ('"int8": {', '"fp32": {', "'fp32' stands twice"),
