@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _BINDINGS_KEPT = 32
+_LARGEST_LANE = 2**24  # numbers that one lane takes or gives
 _FATAL = 4  # onnxruntime's log level; what goes wrong comes as an exception
 
 Shapes = dict[str, tuple[int, ...]]
@@ -151,8 +152,9 @@ def _shapes(
 ) -> Shapes:  # fmt: skip
     found = {node.name: tuple(node.shape[1:]) for node in nodes if node.type == "tensor(float)" and node.shape}
     names = [first, *(f"{rest}{k}" for k in range(len(nodes) - 1))]
-    sizes_known = all(isinstance(size, int) and size > 0 for sizes in found.values() for size in sizes)
-    if list(found) != names or found[first] != shape or not sizes_known or streams != (len(nodes) > 1):
+    sane = all(isinstance(size, int) and size > 0 for sizes in found.values() for size in sizes)
+    sane = sane and sum(prod(sizes) for sizes in found.values()) <= _LARGEST_LANE
+    if list(found) != names or found[first] != shape or not sane or streams != (len(nodes) > 1):
         asked = f"{first} {('batch', *shape)}" + (f", {rest}0 ..." if streams else "")
         raise StorageError(
             f"the graph has {', '.join(f'{node.name} {node.type} {node.shape}' for node in nodes)}; "

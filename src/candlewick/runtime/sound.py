@@ -60,7 +60,7 @@ def _require_sizes(exported: Exported) -> None:
     _require(isinstance(head, _ANSWERS[label.kind]), f"its head {type(head).__name__} answers no {label.kind}")
     same = not isinstance(head, Classes) or head.classes == len(label.classes)
     _require(same, f"its label has the classes {label.classes}, its head another number")
-    calibrations = {Classes: {"temperature"}, Gaussian: {"spread"}, Quantile: {"spread"}}
+    calibrations: dict[type[Head], set[str]] = {Classes: {"temperature"}, Gaussian: {"spread"}, Quantile: {"spread"}}
     named = exported.calibration.keys()
     _require(not named or named == calibrations.get(type(head), set()), f"it is calibrated by {', '.join(named)}")
 

@@ -6,8 +6,8 @@ What is guaranteed of a folder from a hostile hand, also where the hashes were m
 sentence, or every spec is valid, every array is finite and of the size its spec counts, and every graph is standard
 operators over those arrays, without files of its own. Nothing is run that the folder brings; a member from a user's
 own file is only loaded where `trust_code` says so and the file is byte for byte the one it was trained with. Not
-guaranteed: that onnxruntime, which is native code, withstands every graph that passes: who serves foreign models
-opens them in a process of their own.
+guaranteed: that onnxruntime, which is native code, withstands every graph that passes, or that a graph ends soon and
+in little memory: who serves foreign models opens them in a process of their own.
 """
 
 import hashlib

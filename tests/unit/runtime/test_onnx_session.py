@@ -119,6 +119,8 @@ def test_what_the_graph_cannot_do_is_refused(changes, error, says):
         session(**changes)
 
 
+BOMB = (("MatMul", ["x", "weights.into"], ["h"]), ("MatMul", ["h", "weights.out"], ["raw"]),
+        ("Identity", ["state_0"], ["next_0"]))  # fmt: skip
 WINDOW = (("Flatten", ["x"], ["flat"]), ("MatMul", ["flat", "weights.out"], ["raw"]))
 POLYGLOT = b"\x08\x0a\x12\x08ORTM" + bytes(200)  # onnxruntime's own format would begin so
 
@@ -133,6 +135,7 @@ POLYGLOT = b"\x08\x0a\x12\x08ORTM" + bytes(200)  # onnxruntime's own format woul
         (graph(nodes=(("Nonsense", ["x"], ["drive"]), *NODES[1:])), "does not take the graph.*Nonsense"),
         (graph(takes={"x": (INPUTS,), "state_7": (HIDDEN,)}), "does not take|this model needs"),
         (graph(kind=TensorProto.DOUBLE), "does not take"),
+        (graph({"x": (INPUTS,), "state_0": (2**40,)}, {"raw": (OUTPUTS,), "next_0": (2**40,)}, BOMB), "needs x"),
     ],
 )  # fmt: skip
 def test_a_graph_that_is_none_is_refused_in_our_words_and_in_silence(bad, says, capfd):
