@@ -13,14 +13,15 @@ from candlewick.models._heads import Classes, Head, Point, Quantile, Variance
 from candlewick.models.gradient_boosting import GradientBoosting
 from candlewick.models.har import Har
 from candlewick.models.linear import Linear
+from candlewick.models.naive import Naive
 from candlewick.plan.machine import Machine
 from candlewick.plan.scale import by_number
 from candlewick.plan.training_time import Fitting
 from candlewick.runtime.rates import Trial, timed
 from candlewick.samples.dataset import Dataset, Samples
 
-_SIZES = ((1_000, 10), (6_000, 20))
-_ROUNDS, _LENGTH = 10, 22
+_SIZES, _ROUNDS = ((1_000, 10), (12_000, 20)), (5, 25)
+_LENGTH = 22
 _INNER_SHARE = 0.8  # of the training rows, which choose the number of rounds before the final fit
 
 
@@ -38,20 +39,20 @@ class FitTime:
 
 
 def trials(threads: int) -> Iterator[Trial]:
-    """Fits on rows of noise, one thread; shape (rows, columns, rounds)."""
+    """Fits on rows of noise, on one thread; shape (rows, columns, rounds of boosting)."""
     if threads > 1:
         return
-    kinds: tuple[tuple[str, Estimator, Head], ...] = (
-        ("linear", Linear(), Point()),
-        ("linear classes", Linear(), Classes()),
-        ("har", Har(), Variance()),
-        ("gradient_boosting", GradientBoosting(rounds=_ROUNDS), Point()),
-    )
+    kinds: list[tuple[str, Estimator, Head, int]] = [
+        ("linear", Linear(), Point(), 0),
+        ("linear classes", Linear(), Classes(), 0),
+        ("har", Har(), Variance(), 0),
+    ]
+    kinds += [("gradient_boosting", GradientBoosting(rounds=rounds), Point(), rounds) for rounds in _ROUNDS]
     for rows, columns in _SIZES:
-        for path, model, head in kinds:
+        for path, model, head, rounds in kinds:
             samples = _noise(rows, columns, head)
             fit = partial(model.fit, samples, head=head, scale=head.fit_scale(samples.y), seed=0)
-            yield Trial("fit", path, "fp32", 1, (rows, columns, _ROUNDS), 1.0, partial(timed, fit))
+            yield Trial("fit", path, "fp32", 1, (rows, columns, rounds), 1.0, partial(timed, fit))
 
 
 def fit_time(model: Model, head: Head, fitting: Fitting, machine: Machine) -> FitTime | None:
@@ -59,26 +60,34 @@ def fit_time(model: Model, head: Head, fitting: Fitting, machine: Machine) -> Fi
 
     None for a model of a user's own, and where fits were not measured.
     """
-    rows = fitting.rows + fitting.validation
+    rows, columns = fitting.rows + fitting.validation, fitting.inputs
+    if isinstance(model, Naive):
+        return FitTime(0.0, 0.0)
+    if not any(machine.of("fit")):
+        return None
     if isinstance(model, GradientBoosting):
-        every = _seconds(machine, "gradient_boosting", rows, fitting.inputs * model.lags)
-        if every is None:
-            return None
         # What was measured is the first fit, on the earlier rows: noise keeps next to no round for the second.
         trees = model.rounds * (head.outputs if isinstance(head, Quantile | Classes) else 1)
-        first = every / _ROUNDS * trees * math.sqrt(model.leaves / GradientBoosting().leaves)
+        effort = trees * math.sqrt(model.leaves / GradientBoosting().leaves)
+        first = _seconds(machine, "gradient_boosting", rows, columns * model.lags, effort)
         return FitTime(first, first * (1 + 1 / _INNER_SHARE))
-    kind = {Linear: "linear", Har: "har"}.get(type(model))
-    if kind is None:
-        return FitTime(0.0, 0.0) if model.spec_name() == "naive" else None
-    kind += " classes" if isinstance(head, Classes) else ""
-    seconds = _seconds(machine, kind, rows, fitting.inputs)
-    return None if seconds is None else FitTime(seconds, seconds)
+    if isinstance(model, Har):
+        seconds = _seconds(machine, "har", rows, 1)
+    elif isinstance(model, Linear):
+        kind = "linear classes" if isinstance(head, Classes) else "linear"
+        seconds = _seconds(machine, kind, rows, columns * model.lags)
+    else:
+        return None
+    return FitTime(seconds, seconds)
 
 
-def _seconds(machine: Machine, path: str, rows: int, columns: int) -> float | None:
-    points = {float(m.shape[0] * m.shape[1]): m.seconds for m in machine.of("fit", path=path)}
-    return by_number(points, rows * columns) if points else None
+def _seconds(machine: Machine, path: str, rows: int, columns: int, rounds: float = 0) -> float:
+    """On a line in the numbers that are read (rows x columns; rows alone for har), and on one in rounds."""
+    sizes: dict[float, dict[float, float]] = {}
+    for m in machine.of("fit", path=path):
+        read = m.shape[0] * (1 if path == "har" else m.shape[1])
+        sizes.setdefault(read, {})[m.shape[2]] = m.typical
+    return by_number({read: by_number(own, rounds) for read, own in sizes.items()}, rows * columns)
 
 
 def _noise(rows: int, columns: int, head: Head) -> Samples:

@@ -1,6 +1,7 @@
 """How long training takes: an update's layers, optimiser and loop, times the updates of an epoch, times epochs."""
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -10,7 +11,9 @@ from candlewick.models._base import LayerCount
 from candlewick.plan.machine import Machine
 from candlewick.plan.scale import by_number, by_power
 
-_FORWARD_SHARE = 1 / 3  # of a product's training cost; the backward pass has two products for one
+PRODUCTS = 3
+"""Matrix products of training for one of forecasting: the backward pass has two, for inputs and for weights."""
+
 _FLOAT32 = 4
 
 
@@ -67,7 +70,7 @@ class Pass:
     """
 
     batches: float
-    warming: int
+    warming: float
     closing: int
     sequences: int
     bars: int
@@ -129,7 +132,7 @@ def training_time(layers: Sequence[LayerCount], fitting: Fitting, machine: Machi
     products = sum(layer.multiply_adds for layer in layers) * walk.sequences * walk.bars
     return TrainingTime(
         update, validation, epoch, epoch * fitting.fewest_epochs, epoch * fitting.epochs, parts,
-        operations=2 * products * walk.batches / _FORWARD_SHARE,
+        operations=2 * products * walk.batches * PRODUCTS,
     )  # fmt: skip
 
 
@@ -139,13 +142,15 @@ def walked(rows: int, fitting: Fitting) -> Pass:
     >>> walked(1000, Fitting(rows=1000, validation=0, inputs=4, length=32, batch=32)).batches
     31.25
     >>> walked(8192, Fitting(8192, 0, 4, 1, sampling="streams", batch=16, chunk=64, warmup=128))
-    Pass(batches=8, warming=2, closing=1, sequences=16, bars=64)
+    Pass(batches=8.25, warming=1.75, closing=1, sequences=16, bars=64)
     """
     if fitting.sampling == "windows":
         return Pass(rows / min(fitting.batch, rows), 0, 0, min(fitting.batch, rows), fitting.length)
     lanes = min(fitting.batch, -(-rows // fitting.chunk))
-    warming = fitting.warmup // fitting.chunk
     steps = math.ceil((rows / lanes + fitting.warmup) / fitting.chunk)
+    # A lane that begins less than a warm-up after the first row is warmed up less, and its loss makes an update.
+    alike = 1 - min(1, fitting.warmup * lanes / rows) / 2
+    warming = fitting.warmup // fitting.chunk * alike
     return Pass(steps - warming, warming, 1, lanes, fitting.chunk)
 
 
@@ -153,42 +158,37 @@ def _update(
     layers: Sequence[LayerCount], walk: Pass, machine: Machine, fitting: Fitting, precision: str
 ) -> dict[str, float]:
     return {
-        "layers": _layers(layers, walk, machine, "lstm training", precision, fitting.threads),
+        "layers": _layers(layers, walk, machine, precision, fitting.threads),
         "optimiser": _optimiser(layers, machine, fitting),
         "loop": _loop(walk, machine, fitting),
     }
 
 
-def _layers(
-    layers: Sequence[LayerCount], walk: Pass, machine: Machine, what: str, precision: str, threads: int
-) -> float:
-    total = 0.0
+def _layers(layers: Sequence[LayerCount], walk: Pass, machine: Machine, precision: str, threads: int) -> float:
+    total, rows = 0.0, walk.sequences * walk.bars
     for layer in layers:
         if layer.recurrent:
-            total += _recurrent(machine, what, precision, threads, walk, layer.multiply_adds)
+            total += _recurrent(machine, precision, threads, walk, layer.multiply_adds)
         elif layer.multiply_adds:
-            share = 1.0 if what == "lstm training" else _FORWARD_SHARE
-            work = 2 * layer.multiply_adds * walk.sequences * walk.bars / _FORWARD_SHARE * share
-            total += work / _product_rate(machine, precision, threads, walk.sequences * walk.bars)
+            work = 2 * layer.multiply_adds * rows * PRODUCTS
+            total += work / _product_rate(machine, precision, threads, rows)
     return total
 
 
-def _recurrent(machine: Machine, what: str, precision: str, threads: int, walk: Pass, multiply_adds: int) -> float:
+def _recurrent(machine: Machine, precision: str, threads: int, walk: Pass, multiply_adds: int) -> float:
     """A layer of `hidden` units with as many inputs has 8 x hidden^2 multiply-adds; others are taken as such a one."""
     hidden = math.sqrt(multiply_adds / 8)
-    by_threads = {}
-    for count in {m.threads for m in machine.of(what, precision=precision)}:
+    by_threads: dict[float, float] = {}
+    for count in {m.threads for m in machine.of("lstm training", precision=precision)}:
         grid: dict[float, dict[float, dict[float, float]]] = {}
-        for m in machine.of(what, precision=precision, threads=count):
+        for m in machine.of("lstm training", precision=precision, threads=count):
             batch, width, bars = m.shape
-            grid.setdefault(width, {}).setdefault(batch, {})[bars] = m.seconds
+            grid.setdefault(width, {}).setdefault(batch, {})[bars] = m.typical
         widths = {
-            width: by_number(
-                {batch: by_number(lengths, walk.bars) for batch, lengths in batches.items()}, walk.sequences
-            )
+            width: by_number({batch: by_number(bars, walk.bars) for batch, bars in batches.items()}, walk.sequences)
             for width, batches in grid.items()
         }
-        by_threads[float(count)] = by_power(widths, hidden)
+        by_threads[count] = by_power(widths, hidden)
     return _on_threads(by_threads, threads)
 
 
@@ -206,30 +206,30 @@ def _optimiser(layers: Sequence[LayerCount], machine: Machine, fitting: Fitting)
     what = "compensated update" if fitting.kahan else "update"
     parameters = sum(layer.parameters for layer in layers)
     tensors = sum(4 if layer.recurrent else 2 for layer in layers if layer.parameters)
-    by_threads = {}
+    by_threads: dict[float, float] = {}
     for count in {m.threads for m in machine.of(what)}:
         few, many = sorted(machine.of(what, threads=count), key=lambda m: m.shape[1])
-        tensor = few.seconds / few.shape[0]
-        number = max(many.seconds - many.shape[0] * tensor, 0.0) / many.shape[1]
-        by_threads[float(count)] = tensors * tensor + parameters * number
+        tensor = few.typical / few.shape[0]
+        number = max(many.typical - many.shape[0] * tensor, 0.0) / many.shape[1]
+        by_threads[count] = tensors * tensor + parameters * number
     return _on_threads(by_threads, fitting.threads)
 
 
 def _loop(walk: Pass, machine: Machine, fitting: Fitting) -> float:
     """What the loop takes around its network: the trial's whole update less the network's own part of it."""
-    around = {}
+    around: dict[float, float] = {}
     for m in machine.of(f"{fitting.sampling} loop"):
         batch, hidden, bars = m.shape
-        tiny = Pass(1, 0, 0, batch, bars)
-        own = _recurrent(machine, "lstm training", "fp32", 1, tiny, 8 * hidden**2)
-        around[float(batch)] = max(m.seconds - own, m.seconds / 4)
-    return by_number(around, walk.sequences)
+        own = _recurrent(machine, "fp32", 1, Pass(1, 0, 0, batch, bars), 8 * hidden**2)
+        around[batch * bars] = max(m.typical - own, m.typical / 4)
+    return by_number(around, walk.sequences * walk.bars)
 
 
 def _forward(layers: Sequence[LayerCount], walk: Pass, machine: Machine, fitting: Fitting) -> float:
-    return (
-        _layers(layers, walk, machine, "lstm validation", "fp32", fitting.threads) + _loop(walk, machine, fitting) / 2
-    )
+    """A batch that is only forecast, in fp32."""
+    trained = {m.shape: m.typical for m in machine.of("lstm training", precision="fp32", threads=1)}
+    share = statistics.median(m.typical / trained[m.shape] for m in machine.of("lstm validation", threads=1))
+    return share * _layers(layers, walk, machine, "fp32", fitting.threads) + _loop(walk, machine, fitting) / 2
 
 
 def _after_epoch(layers: Sequence[LayerCount], machine: Machine) -> float:

@@ -21,6 +21,11 @@ from candlewick.train.recipe import Recipe
 HIDDEN, BATCHES = (16, 32, 64, 128, 256, 512), (1, 8, 32, 128)
 """Sizes of the recurrent layers that are tried."""
 
+VALIDATED = 32
+"""The batch with which forecasts alone are tried, without dropout or a backward pass."""
+
+_SMALL = 128  # units up to which a layer is tried among others
+
 INPUTS, BARS = 40, 16
 """Columns and bars of the loop's own trials."""
 
@@ -62,25 +67,28 @@ def _layers(precision: str, threads: int) -> Iterator[Trial]:
             long = min(64, max(4, 2**24 // (batch * hidden**2)))
             for bars in (long // 4, long):
                 yield _layer("lstm training", precision, threads, (batch, hidden, bars))
-                if precision == "fp32":
-                    yield _layer("lstm validation", precision, threads, (batch, hidden, bars))
+            if precision == "fp32" and batch == VALIDATED:
+                yield _layer("lstm validation", precision, threads, (batch, hidden, long))
 
 
 def _layer(what: str, precision: str, threads: int, shape: tuple[int, int, int]) -> Trial:
+    """One layer of several: what a lone small one needs stays in the cache, and memory is not asked for anew."""
     batch, hidden, bars = shape
+    layers, training = 3 if hidden <= _SMALL else 1, what == "lstm training"
     module = ResidualLstm(
-        hidden, 1, layers=1, hidden=hidden, projection=None, norm=True, dropout=0.2, skips=()
-    ).train(what == "lstm training")  # fmt: skip
-    x = torch.randn(batch, bars, hidden, requires_grad=what == "lstm training")
+        hidden, 1, layers=layers, hidden=hidden, projection=None, norm=True, dropout=0.2, skips=()
+    ).train(training)  # fmt: skip
+    x = torch.randn(batch, bars, hidden, requires_grad=training)
 
     def act() -> None:
-        with torch.set_grad_enabled(x.requires_grad):
+        with torch.set_grad_enabled(training):
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
                 out, _ = module(x)
-            if x.requires_grad:
+            if training:
                 torch.autograd.backward(out.float().sum())
 
-    return Trial(what, "torch", precision, threads, shape, 1.0, _on(threads, act))
+    whole = _on(threads, act)
+    return Trial(what, "torch", precision, threads, shape, 1.0, lambda: whole() / layers)
 
 
 def _optimiser(threads: int) -> Iterator[Trial]:
