@@ -10,7 +10,7 @@ from candlewick.plan.advice import Sampling, compare_sampling, obstacle_to_strea
 from candlewick.plan.count import TrainingBytes, training_bytes
 from candlewick.plan.fit_time import FitTime, fit_time
 from candlewick.plan.gate import Figures, gates
-from candlewick.plan.latency import Latency
+from candlewick.plan.latency import Latency, latency
 from candlewick.plan.machine import Machine
 from candlewick.plan.nearest import nearest
 from candlewick.plan.plan import AllFits, ModelPlan
@@ -99,16 +99,13 @@ class Pricing:
         """One fit on the largest fold, and live forecasts; None where the machine was not measured."""
         if not self.machine.measurements:
             return None
-        experiment = self.experiment
-        streams = isinstance(model, Network) and experiment.train.sampling == "streams"
-        return predict(
-            model, self.machine, self._fitting(self._largest), head=experiment.answer, streams=streams
-        )  # fmt: skip
+        fitting, head = self._fitting(self._largest), self.experiment.answer
+        return predict(model, self.machine, fitting, head=head, streams=self._streams(model))
 
     def fits(self, model: Model) -> AllFits | None:
         """All fits of the model, side by side on the workers; None where their time cannot be told."""
         precision = self._precision(model)
-        times = [self._time(model, fold, precision) for fold in self.prepared.folds]
+        times = [self.time(model, fold) for fold in self.prepared.folds]
         known = [time for time in times if time is not None] * self._seeds(model)
         if not self.machine.measurements or len(known) < len(times) * self._seeds(model):
             return None
@@ -118,6 +115,13 @@ class Pricing:
             shortest=wall_time((time.shortest for time in known), self.workers),
             longest=wall_time((time.longest for time in known), self.workers),
         )
+
+    def latency(self, model: Model, precision: str, instruments: int) -> Latency | None:
+        """One live forecast of so many instruments; None where it cannot be told."""
+        return latency(
+            model, self.layers(model), self.machine, columns=self._columns, length=self.experiment.length,
+            streams=self._streams(model), precision=precision, instruments=instruments,
+        )  # fmt: skip
 
     def sampling(self, label: str, model: Model) -> Sampling | None:
         """Windows against streams over the largest fold; None for estimators."""
@@ -133,13 +137,17 @@ class Pricing:
             warmup=recipe.warmup, obstacle=obstacle, chosen=recipe.sampling,
         )  # fmt: skip
 
-    def _time(self, model: Model, fold: Fold, precision: str) -> TrainingTime | FitTime | None:
-        fitting, head = self._fitting(fold), self.experiment.answer
+    def time(self, model: Model, fold: Fold) -> TrainingTime | FitTime | None:
+        """One fit on a fold; None where it cannot be told."""
+        fitting, precision = self._fitting(fold), self._precision(model)
         if not isinstance(model, Network):
-            return fit_time(model, head, fitting, self.machine)
+            return fit_time(model, self.experiment.answer, fitting, self.machine)
         if not any(self.machine.of("lstm training", precision=precision)):
             return None
         return training_time(self.layers(model), fitting, self.machine, precision=precision)
+
+    def _streams(self, model: Model) -> bool:
+        return isinstance(model, Network) and self.experiment.train.sampling == "streams"
 
     def _precision(self, model: Model) -> str:
         if not isinstance(model, Network):

@@ -16,12 +16,14 @@ from candlewick.lab import ledger
 from candlewick.lab.audit import quick_checks
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.export import export_all
+from candlewick.lab.hindsight import hindsight
 from candlewick.lab.outcome import conclude
 from candlewick.lab.planning import require_affordable
 from candlewick.lab.prepare import Prepared, prepare, reading_of
 from candlewick.lab.runs import Run
 from candlewick.lab.unit import Unit, complete, flow
 from candlewick.models._base import Estimator, Network
+from candlewick.plan.measure import known
 from candlewick.train.requirement import require_torch
 
 _LIBRARIES = ("candlewick", "numpy", "numba", "scipy", "scikit-learn", "polars", "arch", "torch")
@@ -87,7 +89,8 @@ def _carried_out(
     progress.stage("judging", 1)
     record = {"gradient_flow": gradients, **conclude(experiment, prepared, units, leaks, folder)}
     use = dict.fromkeys((record["verdicts"]["forecast"]["use"], experiment.model_label))
-    return {**record, "export": export_all(Run(folder), tuple(use), prepared, progress)}
+    record["export"] = export_all(Run(folder), tuple(use), prepared, progress)
+    return {**record, "plan": hindsight(experiment, prepared, record, known(), workers=workers)}
 
 
 def _close(folder: Path, record: dict[str, Any]) -> None:
