@@ -1,6 +1,5 @@
 """What an experiment will cost, before it is trained."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -21,7 +20,6 @@ def plan(
     experiment: Annotated[str, Parameter(help="A packaged name or a YAML file.")],
     /,
     *overrides: Annotated[str, Parameter(help="For example model=lstm10 limits.latency.refuse=1.")],
-    data: Annotated[Path | None, Parameter(help="A file of bars in place of the experiment's own data.")] = None,
     workers: Annotated[int | None, Parameter(help="Processes that fit side by side; one a core by default.")] = None,
     learning_curve: Annotated[
         bool, Parameter(show_default=False, help="Fit growing shares of the labels: would more of them pay?")
@@ -34,7 +32,7 @@ def plan(
 
     with show.progress() as progress:
         found = carry_out(
-            experiment, *overrides, data=data, workers=workers, learning_curve=learning_curve, remeasure=remeasure,
+            experiment, *overrides, workers=workers, learning_curve=learning_curve, remeasure=remeasure,
             progress=progress,
         )  # fmt: skip
     if not show.data(found.to_dict()):
