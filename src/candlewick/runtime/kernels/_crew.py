@@ -1,8 +1,9 @@
 """Who runs the items of a step: the thread that asks for it, and one more that takes items while there are some.
 
 The items of a phase are handed out by one word, so a thread that comes late merely finds fewer of them, and nobody
-waits for one that sleeps. A phase ends when every item that was taken is finished. Which thread ran an item
-changes no bit of it.
+waits for one that sleeps. The leader takes from the front and the other from the back, so that each finds most of
+what it wrote before in its own cache. A phase ends when every item is finished. Which thread ran an item changes
+no bit of it.
 """
 
 import functools
@@ -23,7 +24,7 @@ from candlewick.runtime.kernels._vector import LANES, LINE
 from candlewick.runtime.session import Precision
 
 # Bytes of the words that threads share, each in a cache line of its own.
-_TICKET = 0  # items of the phase << 32 | the next one to take
+_TICKET = 0  # the items that nobody has taken: end << 32 | begin
 _FINISHED = LINE
 _ACTIVE = 2 * LINE  # a step is running
 _ENDED = 3 * LINE
@@ -52,10 +53,10 @@ class Crew:
         """Run the step that the table describes; waits for one that runs already."""
         with self._lock:
             self._table[:] = table
-            self._words[_ACTIVE // 8] = 1
-            if self._bell.locked():
-                self._bell.release()
             try:
+                self._words[_ACTIVE // 8] = 1
+                if self._bell.locked():
+                    self._bell.release()
                 self._run(self._table, self._words, 0, False, 0)
             finally:
                 self._words[_ACTIVE // 8] = 0
@@ -114,13 +115,15 @@ def _lead(table: Any, shared: int, worker: int, kind: Any) -> None:
 @compiled()
 def _take_items(table: Any, shared: int, worker: int, kind: Any) -> None:
     ticket = read(shared + _TICKET)
-    while ticket & 0xFFFFFFFF < ticket >> 32:
-        item, items = ticket & 0xFFFFFFFF, ticket >> 32
-        many = max(1, (items - item) // 4)
-        found = exchange(shared + _TICKET, ticket, ticket + many)
+    begin, end = ticket & 0xFFFFFFFF, ticket >> 32
+    while begin < end:
+        many = max(1, (end - begin) // 4)
+        mine, left = (begin, ticket + many) if worker == 0 else (end - many, ticket - (many << 32))
+        found = exchange(shared + _TICKET, ticket, left)
         if found == ticket:
-            for taken in range(item, item + many):
-                run_item(table, taken, worker, kind)
+            for item in range(mine, mine + many):
+                run_item(table, item, worker, kind)
             add(shared + _FINISHED, many)
             found = read(shared + _TICKET)
         ticket = found
+        begin, end = ticket & 0xFFFFFFFF, ticket >> 32

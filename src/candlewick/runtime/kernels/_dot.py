@@ -18,6 +18,7 @@ from candlewick.runtime.kernels._vector import LANES, LINE, at, call, floats, in
 from candlewick.runtime.session import Precision
 
 VECTORS = 4
+"""Vectors of outputs of a tile: one for each gate."""
 
 KINDS: dict[Precision, types.Type] = {"fp32": types.float32, "bf16": types.uint16, "int8": types.int8}
 """A number of this type as an argument says to compiled code which precision it is compiled for."""
@@ -25,7 +26,7 @@ KINDS: dict[Precision, types.Type] = {"fp32": types.float32, "bf16": types.uint1
 _NEEDED: dict[Precision, tuple[set[str], ...]] = {
     "fp32": ({"fma"},),
     "bf16": ({"avx512f", "avx512bf16"},),
-    "int8": ({"avx512f", "avx512vnni"}, {"avx2", "avxvnni"}),
+    "int8": ({"avx512f", "avx512vnni"}, {"fma", "avx2", "avxvnni"}),
 }
 _I64 = ir.IntType(64)
 Dot = Callable[[ir.IRBuilder, ir.Value, ir.Value, ir.Value], ir.Value]

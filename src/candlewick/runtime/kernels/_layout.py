@@ -108,31 +108,30 @@ class Packed:
     def _projection(self, weights: Weights, width: int, inputs: int) -> None:
         matrix = resized(_checked(weights, "projection.weight", width, inputs), (self.first, padded(inputs)))
         blocks = matrix.reshape(-1, VECTORS, LANES, padded(inputs)).transpose(0, 3, 1, 2)
-        self.arrays[Field.PROJECTION] = _copied([blocks], np.float32)
+        self.arrays[Field.PROJECTION] = _copied([blocks])
         self.arrays[Field.PROJECTION_BIAS] = resized(_checked(weights, "projection.bias", width), (self.first,))
 
     def _layers(self, weights: Weights, first: int) -> None:
-        hidden = self.spec.hidden
-        matrices, scales, offsets, biases = [], [], [], []
-        for k in range(self.spec.layers):
-            origins = (("ih", hidden, self.units) if k else ("ih", first, self.first), ("hh", hidden, self.units))
-            parts = [
-                _reduced(
-                    _tiles(_checked(weights, f"lstm.{k}.weight_{name}_l0", 4 * hidden, width), self.units, whole),
-                    self.precision,
-                )
-                for name, width, whole in origins
-            ]
-            matrices.append(np.concatenate([_grouped(numbers, PER_GROUP[self.precision]) for numbers, _ in parts], 1))
-            scales.append(np.stack([scale for _, scale in parts], 1))
-            offsets.append(np.stack([-ZERO_POINT * numbers.sum(-1, dtype=np.int32) for numbers, _ in parts], 1))
-            bias = sum(_checked(weights, f"lstm.{k}.bias_{name}_l0", 4 * hidden) for name in ("ih", "hh"))
-            biases.append(_tiles(np.asarray(bias)[:, None], self.units, 1))
-        self.arrays[Field.MATRICES] = _copied(matrices, matrices[0].dtype.type)
-        self.arrays[Field.BIAS] = _copied(biases, np.float32)
+        hidden, layers = self.spec.hidden, range(self.spec.layers)
+        parts = [self._reduced_layer(weights, k, hidden if k else first) for k in layers]
+        biases = [
+            sum(_checked(weights, f"lstm.{k}.bias_{name}_l0", 4 * hidden)[:, None] for name in ("ih", "hh"))
+            for k in layers
+        ]
+        groups = [[_grouped(numbers, PER_GROUP[self.precision]) for numbers, _ in part] for part in parts]
+        self.arrays[Field.MATRICES] = _copied([np.concatenate(group, axis=1) for group in groups])
+        self.arrays[Field.BIAS] = _copied([_tiles(np.asarray(bias), self.units, 1) for bias in biases])
         if self.precision == "int8":
-            self.arrays[Field.SCALES] = _copied(scales, np.float32)
-            self.arrays[Field.OFFSETS] = _copied(offsets, np.int32)
+            offsets = [[-ZERO_POINT * numbers.sum(-1, dtype=np.int32) for numbers, _ in part] for part in parts]
+            self.arrays[Field.OFFSETS] = _copied([np.stack(offset, axis=1) for offset in offsets])
+            self.arrays[Field.SCALES] = _copied([np.stack([scale for _, scale in part], axis=1) for part in parts])
+
+    def _reduced_layer(self, weights: Weights, k: int, width: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        hidden = self.spec.hidden
+        below = _checked(weights, f"lstm.{k}.weight_ih_l0", 4 * hidden, width)
+        before = _checked(weights, f"lstm.{k}.weight_hh_l0", 4 * hidden, hidden)
+        tiles = _tiles(below, self.units, self.units if k else self.first), _tiles(before, self.units, self.units)
+        return [_reduced(tile, self.precision) for tile in tiles]
 
 
 def _checked(weights: Weights, name: str, *shape: int) -> np.ndarray:
@@ -147,14 +146,13 @@ def _checked(weights: Weights, name: str, *shape: int) -> np.ndarray:
 
 
 def _tiles(matrix: np.ndarray, units: int, width: int) -> np.ndarray:
-    """(blocks of units, gates, units of a block, inputs): what one tile computes is what one gate update needs."""
-    gates = matrix.reshape(VECTORS, -1, matrix.shape[1])
-    whole = resized(gates, (VECTORS, units, width))
-    return whole.reshape(VECTORS, -1, LANES, width).transpose(1, 0, 2, 3)
+    # (blocks of units, gates, units of a block, inputs): what a tile computes is what an update of a block needs.
+    gates = resized(matrix.reshape(VECTORS, -1, matrix.shape[1]), (VECTORS, units, width))
+    return gates.reshape(VECTORS, -1, LANES, width).transpose(1, 0, 2, 3)
 
 
 def _reduced(tiles: np.ndarray, precision: Precision) -> tuple[np.ndarray, np.ndarray]:
-    scale = np.maximum(np.abs(tiles).max(axis=-1), np.finfo(np.float32).tiny) / 127.0
+    scale = np.maximum(np.abs(tiles).max(axis=-1), np.finfo(np.float32).tiny) / np.float32(127.0)
     if precision == "int8":
         return np.rint(tiles / scale[..., None]).astype(np.int8), scale
     if precision == "bf16":
@@ -168,7 +166,7 @@ def _grouped(tiles: np.ndarray, per_group: int) -> np.ndarray:
     return tiles.reshape(blocks, gates, units, width // per_group, per_group).transpose(0, 3, 1, 2, 4)
 
 
-def _copied(parts: list[np.ndarray], dtype: type[np.generic]) -> np.ndarray:
-    answer = aligned((sum(part.size for part in parts),), dtype)
+def _copied(parts: list[np.ndarray]) -> np.ndarray:
+    answer = aligned((sum(part.size for part in parts),), parts[0].dtype.type)
     np.concatenate([part.ravel() for part in parts], out=answer)
     return answer
