@@ -1,11 +1,13 @@
 """What an experiment will cost, before it is trained."""
 
+import shutil
+import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from candlewick.cli.show import Show, table
-from candlewick.core.words import duration
+from candlewick.core.words import duration, some
 
 if TYPE_CHECKING:
     from candlewick.plan.latency import Latency
@@ -52,24 +54,37 @@ def _tell(plan: "Plan") -> None:
     _gates(plan)
     for model in plan.models:
         if model.outcome == "refuse":
-            print(f"instead  {model.proposal or f'nothing: no smaller {model.label} passes'}")
+            _line("instead", model.proposal or f"nothing: no smaller {model.label} passes")
     if first.nearest:
-        print(
-            f"         as overrides: {' '.join(f'model.{name}={size}' for name, size in first.nearest.sizes.items())}"
-        )
+        _line("", f"as overrides: {' '.join(f'model.{name}={size}' for name, size in first.nearest.sizes.items())}")
     if first.sampling:
-        print(f"bars     {first.sampling.sentence}")
-    print(f"past     {plan.past.sentence}")
+        _line("bars", first.sampling.sentence)
+    if first.predicted and first.predicted.untold:
+        _line("untold", first.predicted.untold)
+    _line("past", plan.past.sentence)
     for curve in plan.learning:
-        print(f"labels   {curve.sentence}")
+        _line("labels", curve.sentence)
+    if len(plan.learning) > 1:
+        from candlewick.plan.learning_curve import beside
+
+        _line("", beside(*plan.learning[:2]))
+
+
+def _line(name: str, text: str) -> None:
+    width = shutil.get_terminal_size((100, 24)).columns
+    print(textwrap.fill(f"{name:<8} {text}", width, subsequent_indent=" " * 9, break_on_hyphens=False))
 
 
 def _machine(machine: "Machine") -> None:
-    print(f"machine  {machine.processor}, {machine.cores} cores, {machine.memory / 2**30:.1f} GiB")
+    _line("machine", f"{machine.processor}, {machine.cores} cores, {machine.memory / 2**30:.1f} GiB")
     for precision in ("fp32", "bf16", "int8"):
         if peak := machine.peak(precision):
             rate, path = peak
-            print(f"peak     {precision} {rate:,.0f} G{'operations' if precision == 'int8' else 'FLOP'}/s ({path})")
+            _line("peak", f"{precision} {rate:,.0f} G{'operations' if precision == 'int8' else 'FLOP'}/s ({path})")
+    if machine.left_out:
+        left = some(machine.left_out, most=2)
+        _line("left out", f"{left}; what hangs on them is predicted from the rest. --remeasure takes the time for all")
+    print()
 
 
 def _layers(model: "ModelPlan") -> None:
@@ -95,7 +110,11 @@ def _forecasts(label: str, predicted: "Prediction") -> None:
     for one in predicted.latency:
         latencies.setdefault(one.precision, []).append(one)
     rows = [
-        (precision, *(duration(figure) for one in each for figure in (one.p50, one.p99)), each[0].path)
+        (
+            precision,
+            *(duration(figure) for one in each for figure in (one.p50, one.p99)),
+            each[0].path.partition(" (")[0],
+        )
         for precision, each in latencies.items()
     ]
     heads = [f"p{share} of {one.instruments}" for one in next(iter(latencies.values())) for share in (50, 99)]

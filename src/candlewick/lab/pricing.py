@@ -67,6 +67,7 @@ class Pricing:
             samples=min(self.samples(model), key=lambda samples: samples.effective),
             class_names=self.experiment.label.classes,
             memory=self._memory(model, predicted),
+            memory_at_least=predicted is None or predicted.training_memory is None,
             machine_memory=float(self.machine.memory),
             latency=fastest.p99 if fastest else None,
             precision=fastest.precision if fastest else "",

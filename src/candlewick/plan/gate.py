@@ -41,6 +41,7 @@ class Figures:
         samples: of the training fold with the fewest effective ones.
         class_names: what the classes of `samples` are called.
         memory: bytes that the fits which run side by side take at their peak.
+        memory_at_least: whether `memory` is only what they keep in arrays, with no process around them.
         machine_memory: bytes that the machine has.
         latency: seconds of one forecast of one instrument at p99, in the precision that is fastest.
         precision: the one that `latency` is of.
@@ -52,6 +53,7 @@ class Figures:
     samples: SampleCount
     class_names: tuple[str, ...] = ()
     memory: float | None = None
+    memory_at_least: bool = False
     machine_memory: float | None = None
     latency: float | None = None
     precision: str = "fp32"
@@ -79,7 +81,8 @@ def _gates(figures: Figures, limits: Limits) -> Iterator[Gate]:
     if figures.memory is not None and figures.machine_memory is not None:
         share = figures.memory / figures.machine_memory
         said = (
-            f"training takes {number(figures.memory / _GIB)} GiB at its peak, {100 * share:.3g} % of the machine's "
+            f"training takes {'more than ' if figures.memory_at_least else ''}{number(figures.memory / _GIB)} GiB "
+            f"at its peak, {100 * share:.3g} % of the machine's "
             f"{number(figures.machine_memory / _GIB)} GiB"
         )
         yield _at_most("memory", share, limits.memory, said, " of it")
@@ -92,12 +95,12 @@ def _gates(figures: Figures, limits: Limits) -> Iterator[Gate]:
 
 
 def _latency(figures: Figures, seconds: float, limit: Limit) -> Gate:
-    said = f"one forecast takes {number(1e3 * seconds)} ms at p99 in {figures.precision}"
+    said = f"one forecast takes {_moment(seconds)} at p99 in {figures.precision}"
     gate = _at_most("latency", 1e3 * seconds, limit, said, " ms")
     exact = figures.latency_fp32
     if exact is None or limit.refuse is None or gate.outcome == "refuse" or 1e3 * exact < limit.refuse:
         return gate
-    depends = f" In fp32 it is {number(1e3 * exact)} ms, so {figures.precision} has to prove itself after training."
+    depends = f" In fp32 it is {_moment(exact)}, so {figures.precision} has to prove itself after training."
     return replace(gate, outcome="warn", sentence=gate.sentence + depends)
 
 
@@ -135,6 +138,10 @@ def _judged(
         if level is not None
     )
     return Gate(name, met[0] if met else "pass", f"{said}. {told.capitalize() or 'No limit is set'}.", value)
+
+
+def _moment(seconds: float) -> str:
+    return f"{number(1e3 * seconds)} ms" if seconds >= 1e-3 else f"{number(1e6 * seconds)} us"
 
 
 def number(value: float) -> str:
