@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -96,6 +98,21 @@ def test_weights_are_stored_once(tmp_path):
     assert "fp32.safetensors" not in sizes
     assert sizes["arrays.safetensors"] < weights + 4000
     assert sizes["fp32.onnx"] < 20_000
+
+
+def test_opening_and_forecasting_needs_no_training_library(tmp_path):
+    folder = saved(network(), tmp_path / "model")
+    code = f"""
+import sys
+from candlewick.runtime.onnx_session import OnnxSession
+from candlewick.runtime.store import open_exported
+model = open_exported({str(folder)!r})
+OnnxSession(model.graphs["int8"], inputs=model.features.width, outputs=1, streams=True, length=1, precision="int8",
+            threads=1).begin(1).step(1)
+print(*{{"torch", "onnx", "onnxscript", "polars", "sklearn", "pandas", "joblib"}} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100)
+    assert (done.stdout.strip(), done.stderr) == ("", "")
 
 
 # What is refused
