@@ -76,8 +76,11 @@ def exported(run: Run, offered: Offer) -> Exported:
     if isinstance(spec, Network):
         from candlewick.train.export import to_graph
 
-        shape = {"inputs": experiment.feature_set.width, "length": experiment.length, "streams": streams}
-        graphs = {"fp32": to_graph(spec, fitted.weights, head=head, **shape)}
+        graph = to_graph(
+            spec, fitted.weights, inputs=experiment.feature_set.width, head=head, length=experiment.length,
+            streams=streams,
+        )  # fmt: skip
+        graphs = {"fp32": graph}
     lineage = {
         "run": run.folder.name, "title": run.record["title"], "experiment": run.record["experiment"],
         "data": run.record["data"]["hash"], "model": unit.model, "fold": unit.fold, "seed": unit.seed,

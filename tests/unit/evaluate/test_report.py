@@ -343,3 +343,19 @@ def test_bins_have_intervals_that_hold_and_that_know_of_dependence(rng: np.rando
 def test_equal_bins_are_equal_and_keep_ties_together(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(np.bincount(series.equal_bins(rng.normal(size=1000), 10)), np.full(10, 100))
     assert len(set(series.equal_bins(np.full(50, 2.0), 10).tolist())) == 1
+
+
+def test_what_may_serve_and_what_may_not_is_told_with_its_figures(variance: Run) -> None:
+    given = parts(variance)
+    own = given["record"]["export"]["lstm"]
+    assert own["folder"] == "export/lstm"
+    own["precisions"]["int8"] = {"allowed": False, "reason": "forecasts differ by 9.0%"}
+    given["record"]["export"]["linear"] = {"folder": None, "refused": "no operators."}
+    html = Parsed(page(**given))
+    assert "Ready to serve" in html.headings
+    assert "lstm in int8 is refused: forecasts differ by 9.0%." in html.text
+    assert "linear is not exported: no operators." in html.text
+    (row,) = [cells for cells in html.table("Largest differences")[1:] if cells[0][0] == "lstm"]
+    assert row[4][1] == [own["difference_to_model"]]
+    del given["record"]["export"]
+    assert "Ready to serve" not in Parsed(page(**given)).headings

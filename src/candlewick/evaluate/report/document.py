@@ -17,6 +17,7 @@ from candlewick.evaluate.report.markup import Markup, element, joined
 from candlewick.evaluate.report.material import Material
 from candlewick.evaluate.report.metrics import metric_table
 from candlewick.evaluate.report.provenance import leak_checks, notes, origin
+from candlewick.evaluate.report.serving import serving
 from candlewick.evaluate.report.setting import day, setting
 from candlewick.evaluate.report.stability import stability
 from candlewick.evaluate.report.trading import equity
@@ -53,6 +54,7 @@ def page(
             "Calibration": calibration(material, means),
             "Training": training(material),
             "Stability and resources": stability(record),
+            "Ready to serve": serving(record.get("export", {})),
             "Gradient flow": gradient_flow(record.get("gradient_flow", ())),
             "Folds": folds(record["data"]["folds"], forecasts),
             "Against the baselines": against_baselines(record["verdicts"]["forecast"], record["loss"]),
