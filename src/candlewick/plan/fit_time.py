@@ -20,7 +20,7 @@ from candlewick.plan.training_time import Fitting
 from candlewick.runtime.rates import Trial, timed
 from candlewick.samples.dataset import Dataset, Samples
 
-_SIZES, _ROUNDS = ((1_000, 10), (12_000, 20)), (5, 25)
+_SIZES, _ROUNDS = ((1_000, 10), (8_000, 20)), (5, 25)
 _LENGTH = 22
 _INNER_SHARE = 0.8  # of the training rows, which choose the number of rounds before the final fit
 

@@ -30,7 +30,7 @@ OVERRIDES = (
 """Environment variables that tell a library to use less of the processor than there is."""
 
 _FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16", "asimddp", "bf16")
-_READY_S, _ROUNDS_S, _MOST = 4.0, 2.5, 9
+_READY_S, _ROUNDS_S, _MOST = 4.0, 3.0, 9
 _log = logging.getLogger("candlewick")
 
 Supply = Callable[[int], Iterable[Trial]]
@@ -66,10 +66,10 @@ def measured(
     once = {name: partial(supply, 1) for name, supply in late.items()}
     left_out = []
     for name, group in ((several if here.cores > 1 else {}) | once).items():
-        more = list(_warm(group(), deadline)) if elapsed_s() < deadline else []
+        more = list(_warm(group(), deadline))
         if elapsed_s() < deadline:
             trials += more
-        else:
+        elif any(True for _ in group()):
             left_out.append(name)
     machine = replace(here, measurements=tuple(rounds(trials, _ROUNDS_S)), left_out=tuple(left_out))
     try:

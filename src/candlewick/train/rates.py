@@ -62,7 +62,8 @@ def _products(precisions: Sequence[str], threads: int) -> Iterator[Trial]:
 
 def _layers(precision: str, threads: int) -> Iterator[Trial]:
     for hidden in HIDDEN:
-        for batch in BATCHES:
+        # Wide layers of a few lanes lie on a line; for narrow ones it bends where a call costs more than its work.
+        for batch in BATCHES if hidden < _SMALL else (BATCHES[0], *BATCHES[2:]):
             # About as much work at every size; two lengths tell what a call costs from what a bar costs.
             long = min(64, max(4, 2**24 // (batch * hidden**2)))
             for bars in (long // 4, long):
