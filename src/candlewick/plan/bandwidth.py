@@ -15,7 +15,7 @@ from candlewick.runtime.rates import Trial
 
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 _USUAL = {2: 2**19, 3: 2**23}
-_LARGEST = 2**27
+_LARGEST = 2**28
 _TRAFFIC = 2**27
 
 
@@ -30,12 +30,13 @@ def caches() -> dict[int, int]:
 
 
 def trials(threads: int) -> Iterator[Trial]:
-    """Reading and copying a working set that fits the second cache, the third, and none.
+    """Reading and copying working sets that fit the second cache, just do not, fit the third, fill it, and fit none.
 
     The shape of a trial is (bytes of the working set,); half of a copy's set is read and half is written.
     """
     sizes = caches()
-    for bytes_ in (sizes[2] * threads // 2, sizes[3] // 2, min(4 * sizes[3], _LARGEST)):
+    second, third = sizes[2] * threads, sizes[3]
+    for bytes_ in sorted({second // 2, min(2 * second, third // 2), third // 2, third, min(4 * third, _LARGEST)}):
         parts = [np.ones(bytes_ // threads // 8, np.int64) for _ in range(threads)]
         times = max(1, _TRAFFIC // bytes_)
         halves = [(part[: len(part) // 2], part[len(part) - len(part) // 2 :]) for part in parts]

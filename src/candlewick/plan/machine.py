@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from candlewick.core.spec import content_id
+from candlewick.plan.scale import by_power
 
 _METHOD = 1  # raised when what is measured, or how, becomes another
 _OWN_SPREAD = 0.25  # what is above it is other work on the machine
@@ -129,12 +130,11 @@ class Machine:
         return Share(achieved / rate, path, f"{achieved / rate:.0%}: {of}")
 
     def bandwidth(self, what: str, working_set: float, *, threads: int = 1) -> float:
-        """Bytes a second of `read` or `copy` on a working set of so many bytes: of the smallest class that holds it."""
+        """Bytes a second of `read` or `copy` on a working set of so many bytes, between the measured ones."""
         counts = {m.threads for m in self.of(what)}
         nearest = max((count for count in counts if count <= threads), default=min(counts))
-        classes = sorted(self.of(what, threads=nearest), key=lambda m: m.shape)
-        held = next((m for m in classes if working_set <= m.shape[0]), classes[-1])
-        return held.rate * 1e9
+        rates: dict[float, float] = {m.shape[0]: m.rate * 1e9 for m in self.of(what, threads=nearest)}
+        return by_power(rates, min(working_set, max(rates)))
 
     def resident(self, path: str) -> int:
         """Bytes that a process with this library loaded takes before it does anything; 0 where it was not measured."""
