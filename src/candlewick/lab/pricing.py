@@ -1,12 +1,12 @@
 """The cost of each model of an experiment: counted from specs, predicted from a measured machine, held to limits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.prepare import Prepared
 from candlewick.models._base import Estimator, LayerCount, Model, Network
-from candlewick.plan.advice import Sampling, compare_sampling, obstacle_to_streams
+from candlewick.plan.advice import Sampling, Way, bars_of_epoch, obstacle_to_streams
 from candlewick.plan.count import TrainingBytes, training_bytes
 from candlewick.plan.fit_time import FitTime, fit_time
 from candlewick.plan.gate import Figures, gates
@@ -133,10 +133,21 @@ class Pricing:
             model=label, model_streams=model.streams,
             split=split.spec_name(), trains_after_test=split.trains_after_test,
         )  # fmt: skip
-        return compare_sampling(
-            self.prepared.data, self._largest.train, lanes=recipe.batch, chunk=recipe.chunk,
-            warmup=recipe.warmup, obstacle=obstacle, chosen=recipe.sampling,
-        )  # fmt: skip
+        bars = bars_of_epoch(
+            self.prepared.data, self._largest.train, lanes=recipe.batch, chunk=recipe.chunk, warmup=recipe.warmup
+        )
+        windows, streams = (
+            self._way(model, number, sampling) for number, sampling in zip(bars, ("windows", "streams"), strict=True)
+        )
+        return Sampling(windows, streams, obstacle, recipe.sampling)
+
+    def _way(self, model: Network, bars: int, sampling: str) -> Way:
+        layers = self.layers(model)
+        recipe = self.experiment.train.model_copy(update={"sampling": sampling})
+        other = replace(self, experiment=self.experiment.model_copy(update={"train": recipe}))
+        time = other.time(model, self._largest)
+        seconds = time.epoch if isinstance(time, TrainingTime) else None
+        return Way(bars, 3 * bars * sum(layer.multiply_adds for layer in layers), seconds)
 
     def time(self, model: Model, fold: Fold) -> TrainingTime | FitTime | None:
         """One fit on a fold; None where it cannot be told."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from candlewick.core.words import duration
 from candlewick.samples.dataset import Dataset
 from candlewick.samples.roles import Rows
 from candlewick.samples.stream import plan as stream_plan
@@ -13,50 +14,65 @@ _WORTH = 1.5
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """What one epoch over a fold's training rows steps through.
+class Way:
+    """One epoch over a fold's training rows, laid out in one way.
 
     Attributes:
-        windows: bars as windows: every row's whole window is recomputed.
-        streams: bars as a stream: every bar once, and what warms up and fills the lanes.
-        rows: labels that are learnt from, either way.
+        bars: steps of one sequence, with what warms up and what fills lanes.
+        multiply_adds: of all of them, forward and backward, which takes twice as much again.
+        seconds: of the epoch; None where it cannot be told.
+    """
+
+    bars: int
+    multiply_adds: int
+    seconds: float | None
+
+    @property
+    def words(self) -> str:
+        """The figures."""
+        took = "" if self.seconds is None else f", {duration(self.seconds)}"
+        return f"{self.bars:,} bars ({self.multiply_adds / 1e9:,.3g} G multiply-adds{took})"
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Windows against a stream.
+
+    Attributes:
+        windows: every row's whole window is recomputed.
+        streams: every bar is stepped over once.
         obstacle: why streams are not possible, as a sentence; empty where they are.
         chosen: what the experiment's recipe says, `windows` or `streams`.
     """
 
-    windows: int
-    streams: int
-    rows: int
+    windows: Way
+    streams: Way
     obstacle: str
     chosen: str
 
     @property
     def ratio(self) -> float:
         """How many times the bars of a stream windows cost: about the length of a window."""
-        return self.windows / self.streams
+        return self.windows.bars / self.streams.bars
 
     @property
     def sentence(self) -> str:
-        """One recommendation."""
-        figures = f"windows step through {self.windows:,} bars an epoch, a stream through {self.streams:,}"
-        times = f"1/{self.ratio:.3g} of the work" if self.ratio > 1 else f"{1 / self.ratio:.3g} times the work"
+        """The figures and one recommendation."""
+        figures = f"an epoch of windows steps through {self.windows.words}, of a stream through {self.streams.words}"
         if self.obstacle:
-            return f"{figures}; streams are not possible: {self.obstacle}"
+            return f"{figures}. Streams are not possible: {self.obstacle}"
         if self.chosen == "windows" and self.ratio > _WORTH:
-            return f"{figures}: set train.sampling=streams for {times}."
+            return f"{figures}. Set train.sampling=streams for 1/{self.ratio:.3g} of the work."
         if self.chosen == "streams" and self.ratio < 1 / _WORTH:
-            return f"{figures}: labels are few and far between; set train.sampling=windows for less work."
-        return f"{figures}: {self.chosen}, as configured, are the right choice."
+            return f"{figures}. Labels are few and far between: set train.sampling=windows for less work."
+        return f"{figures}. {self.chosen.capitalize()}, as configured, are the right choice."
 
 
-def compare_sampling(
-    data: Dataset, rows: Rows, *, lanes: int, chunk: int, warmup: int, obstacle: str, chosen: str
-) -> Sampling:
-    """Bars of one epoch both ways, exactly as training lays them out (the first epoch's layout)."""
+def bars_of_epoch(data: Dataset, rows: Rows, *, lanes: int, chunk: int, warmup: int) -> tuple[int, int]:
+    """Bars of one epoch as windows and as a stream, exactly as training lays them out (in the first epoch)."""
     chunks = stream_plan(data, rows, lanes=lanes, chunk=chunk, warmup=warmup, epoch=0, seed=0)
     # A lane that is done leaves the batch; a chunk that a piece ends in is filled up.
-    walked = chunk * int(np.count_nonzero(chunks.size))
-    return Sampling(len(rows) * data.length, walked, len(rows), obstacle, chosen)
+    return len(rows) * data.length, chunk * int(np.count_nonzero(chunks.size))
 
 
 def obstacle_to_streams(*, model: str, model_streams: bool, split: str, trains_after_test: bool) -> str:

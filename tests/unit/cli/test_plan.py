@@ -44,7 +44,7 @@ def test_a_plan_that_passes_ends_with_0_and_shows_what_it_costs(planned):
     assert "int8 400 Goperations/s" in told
     assert "lstm.1 576 512" in told
     assert "pass har all 4 gates" in told
-    assert "streams, as configured, are the right choice" in told
+    assert "Streams, as configured, are the right choice" in told
     assert "No prediction has been held against a measurement" in told
 
 

@@ -68,20 +68,25 @@ def test_estimators_are_planned_without_a_fit(make):
 
 def test_streams_and_windows_are_counted_as_they_are_laid_out(make):
     streams, windows = (
-        plan(make(train={"sampling": sampling, "batch": 4, "chunk": 32, "warmup": 32})).models[0].sampling
+        plan(make(train={"sampling": sampling, "batch": 4, "chunk": 32, "warmup": 32})).models[0]
         for sampling in ("streams", "windows")
     )
-    assert (streams.windows, streams.streams) == (windows.windows, windows.streams)
-    assert windows.windows == windows.rows * 24
-    assert windows.rows <= windows.streams < 2 * windows.rows
-    assert "set train.sampling=streams" in windows.sentence
-    assert "as configured" in streams.sentence
+    assert (streams.sampling.windows, streams.sampling.streams) == (windows.sampling.windows, windows.sampling.streams)
+    rows = max(samples.rows for samples in windows.samples)
+    found = windows.sampling
+    assert found.windows.bars == rows * 24
+    assert rows <= found.streams.bars < 2 * rows
+    assert found.windows.multiply_adds == 3 * found.windows.bars * windows.multiply_adds
+    assert found.streams.seconds == streams.predicted.training["fp32"].epoch
+    assert found.windows.seconds == windows.predicted.training["fp32"].epoch
+    assert "Set train.sampling=streams" in found.sentence
+    assert "as configured" in streams.sampling.sentence
 
 
 def test_a_split_that_trains_after_its_test_allows_no_streams(make):
     found = plan(make(split={"name": "purged_kfold", "n_folds": 3}, train={"sampling": "windows"}))
     assert (
-        "streams are not possible: purged_kfold trains on rows after its test rows" in found.models[0].sampling.sentence
+        "Streams are not possible: purged_kfold trains on rows after its test rows" in found.models[0].sampling.sentence
     )
 
 
