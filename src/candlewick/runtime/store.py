@@ -11,6 +11,7 @@ in little memory: who serves foreign models opens them in a process of their own
 """
 
 import hashlib
+import json
 import os
 import stat
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from candlewick.core import files
-from candlewick.core.errors import StorageError
+from candlewick.core.errors import DataError, StorageError
 from candlewick.core.spec import Spec
 from candlewick.features._set import FeatureSet
 from candlewick.labels import LABELS
@@ -76,8 +77,9 @@ def save(exported: Exported, folder: str | Path) -> None:
     """Write the model into `folder`, which is new, empty, or left behind by a save that was stopped.
 
     Raises:
-        DataError: arrays that are not finite or do not fit the spec, which `open_exported` would refuse.
-        StorageError: the folder holds a model or other files, or cannot be written.
+        DataError: arrays that are not finite or do not fit the spec, or lineage that is no plain JSON of moderate size:
+            what `open_exported` would refuse.
+        StorageError: a graph it would refuse; the folder holds a model or other files, or cannot be written.
     """
     require_sound(exported)
     folder = Path(folder)
@@ -109,9 +111,9 @@ def save(exported: Exported, folder: str | Path) -> None:
         "sources": {spec.spec_name(): spec.source_hash for spec in specs if spec.source_file},
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()},
     }
+    contents[CARD] = _plain(card)
     for name, data in contents.items():
         files.write_bytes(folder / name, data)
-    files.write_json(folder / CARD, card)
 
 
 def open_exported(folder: str | Path, *, trust_code: bool = False) -> Exported:
@@ -128,7 +130,8 @@ def open_exported(folder: str | Path, *, trust_code: bool = False) -> Exported:
     folder = Path(folder)
     present = _listed(folder)
     card = _card(_read(folder / CARD))
-    if present != {CARD, *card.files} or not card.files.keys() < _NAMES:
+    graphs = {f"{precision}{end}" for precision in card.graphs for end in (".onnx", ".safetensors")}
+    if present != {CARD, *card.files} or not card.files.keys() <= {ARRAYS, *graphs}:
         raise refused(str(folder), f"holds {', '.join(sorted(present))} and tells of {', '.join(sorted(card.files))}")
     contents = {name: _read(folder / name) for name in card.files}
     for name, data in contents.items():
@@ -138,6 +141,17 @@ def open_exported(folder: str | Path, *, trust_code: bool = False) -> Exported:
     exported = _rebuilt(card, folder, contents)
     require_sound(exported)
     return exported
+
+
+def _plain(card: dict[str, Any]) -> bytes:
+    try:
+        data = json.dumps(card, indent=2, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"a model's lineage and precisions must be plain JSON data, was: {error}.") from error
+    _card(data)  # as it will be read
+    if len(data) > _LARGEST[".json"]:
+        raise DataError(f"a model's description has {_LARGEST['.json']:,} bytes at most, was {len(data):,}.")
+    return data
 
 
 def _arrays(exported: Exported) -> dict[str, np.ndarray]:

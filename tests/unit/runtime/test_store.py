@@ -14,10 +14,11 @@ import pytest
 from small_exports import market, small
 
 torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
 
 from candlewick.core.errors import CandlewickError, DataError, StorageError  # noqa: E402
 from candlewick.runtime.estimator_session import EstimatorSession  # noqa: E402
-from candlewick.runtime.exported import Exported, Judged  # noqa: E402
+from candlewick.runtime.exported import Exported, Graph, Judged  # noqa: E402
 from candlewick.runtime.onnx_session import OnnxSession  # noqa: E402
 from candlewick.runtime.store import open_exported, save  # noqa: E402
 from candlewick.train.export import quantised, to_graph  # noqa: E402
@@ -138,13 +139,18 @@ def test_a_saved_model_is_never_changed(tmp_path):
 def test_a_save_that_was_stopped_is_no_model_and_can_be_done_again(tmp_path, monkeypatch):
     from candlewick.core import files
 
-    def stopped(*_):
-        raise KeyboardInterrupt
+    write = files.write_bytes
+
+    def stopped(path, data):
+        if path.name == "model.json":
+            raise KeyboardInterrupt
+        write(path, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "write_json", stopped)
+        patch.setattr(files, "write_bytes", stopped)
         with pytest.raises(KeyboardInterrupt):
             save(network(), tmp_path / "model")
+    assert (tmp_path / "model" / "int8.onnx").exists()
     refused(tmp_path / "model", "saving was stopped")
     assert open_exported(saved(trees(), tmp_path / "model")).content_id == trees().content_id
 
@@ -167,7 +173,9 @@ def test_files_that_are_not_the_models_are_refused(change, tmp_path):
     refused(folder, "at most" if change == "oversized" else r"int8\.onnx|setup\.py")
 
 
-@pytest.mark.parametrize("name", ["../weights.safetensors", "/etc/passwd", "extra.safetensors", "model.json"])
+@pytest.mark.parametrize(
+    "name", ["../weights.safetensors", "/etc/passwd", "bf16.onnx", "fp32.safetensors", "model.json"]
+)
 def test_names_that_lead_elsewhere_are_refused(name, tmp_path):
     folder = saved(trees(), tmp_path / "model")
     card = json.loads((folder / "model.json").read_text())
@@ -272,7 +280,21 @@ def test_what_would_be_refused_is_not_saved(tmp_path):
     broken = replace(trees(), weights=trees().weights | {"value": trees().weights["value"] * np.nan})
     with pytest.raises(DataError, match="not finite"):
         save(broken, tmp_path / "model")
+    for lineage, says in (({"at": float("nan")}, "JSON"), ({"by": {1, 2}}, "JSON"), ({"x": "x" * 2**20}, "at most")):
+        with pytest.raises(DataError, match=says):
+            save(replace(trees(), lineage=lineage), tmp_path / "model")
+    graph = network().graphs["fp32"]
+    doubled = replace(network(), graphs={"fp32": replace(graph, proto=with_own(graph))})
+    with pytest.raises(StorageError, match="holds the weight"):
+        save(doubled, tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def with_own(graph: Graph) -> bytes:
+    from candlewick.runtime.proto import with_initializers
+
+    whole = onnx.load_from_string(with_initializers(graph.proto, {"weights.head.bias": np.zeros(1, np.float32)}))
+    return whole.SerializeToString()
 
 
 # A member from a user's own file
