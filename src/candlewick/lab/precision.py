@@ -16,7 +16,10 @@ from candlewick.samples.dataset import Dataset
 from candlewick.samples.scalers._base import Scaler
 
 MOST_STEPS = 4 * ENOUGH_STEPS
-"""Steps that are compared at most: the newest rows."""
+"""Rows of an instrument that are compared at most: the newest."""
+
+MOST_INSTRUMENTS = 4
+"""Instruments that are run at most."""
 
 _UNTRIED = Judged(True, 0.0, None, 0, "")
 
@@ -42,7 +45,7 @@ def judged(
     trial = replace(exported, precisions={"bf16": _UNTRIED, "int8": _UNTRIED})
     settings = [setting for setting in candidates(trial) if setting.threads == 1]
     full = run(settings[0])
-    steps = sum(len(x) if exported.streams else len(index) for index, x in stretches)
+    steps = max(len(x) for _, x in stretches) if exported.streams else len(asked)
     found: dict[str, Judged] = {}
     for setting in settings:
         if setting.precision == "fp32":
@@ -58,19 +61,21 @@ def judged(
 def _stretches(exported: Exported, data: Dataset, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     # Some instruments' newest rows among `rows`, and the scaled feature rows that lead up to them and span them.
     x = Scaler.apply(exported.scaler, data, rows)
-    before = exported.warmup if exported.streams else exported.length - 1
     for index in _chosen(data, rows):
+        span = int(index[-1] - index[0]) + 1
+        # A carried state comes to these rows after `ENOUGH_STEPS` in all, for errors need time to grow in it.
+        before = max(exported.warmup, ENOUGH_STEPS - span) if exported.streams else exported.length - 1
         edge = int(np.searchsorted(data.symbol, data.symbol[index[0]]))
         warm = edge + int(np.argmax(data.ready[edge:])) - data.length + 1  # the first row whose features are known
         yield index, x[max(int(index[0]) - before, warm) : index[-1] + 1]
 
 
 def _chosen(data: Dataset, rows: np.ndarray) -> list[np.ndarray]:
-    # As many instruments as it takes for ENOUGH_STEPS rows, those with most rows first; in the order of rows.
+    # The instruments with most rows, as many as it takes for ENOUGH_STEPS of them; in the order of rows.
     by_instrument = [rows[data.symbol[rows] == k][-MOST_STEPS:] for k in np.unique(data.symbol[rows])]
     by_instrument.sort(key=len, reverse=True)
     enough = int(np.searchsorted(np.cumsum([len(index) for index in by_instrument]), ENOUGH_STEPS)) + 1
-    return sorted(by_instrument[:enough], key=lambda index: int(index[0]))
+    return sorted(by_instrument[: min(enough, MOST_INSTRUMENTS)], key=lambda index: int(index[0]))
 
 
 def _skill(
