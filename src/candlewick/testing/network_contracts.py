@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -268,11 +268,12 @@ def _fused_paths_off() -> Iterator[None]:
     # oneDNN's LSTM is one operation, in which torch counts no product, and keeps a workspace of its own making.
     import torch
 
-    before, torch.backends.mkldnn.enabled = torch.backends.mkldnn.enabled, False
+    mkldnn: Any = torch.backends.mkldnn  # torch types the switch as what implements it
+    before, mkldnn.enabled = mkldnn.enabled, False
     try:
         yield
     finally:
-        torch.backends.mkldnn.enabled = before
+        mkldnn.enabled = before
 
 
 def _both_modes(network: Network) -> Iterator[tuple["torch.nn.Module", str]]:
