@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from candlewick.runtime.kernels.residual_lstm import CompiledLstm, compiled_prec
 
 TINY = Lstm(**Lstm.tiny)
 PRECISIONS = compiled_precisions(TINY)
+FULL_NAN = np.array([0x7FFFFFFF], np.uint32).view(np.float32)[0]  # one unit more, and it would be minus zero
 needs_the_machine = pytest.mark.skipif("int8" not in PRECISIONS, reason="no int8 instructions here")
 
 
@@ -64,8 +66,8 @@ def streamed(made, x):
 
 def stepped(lanes, x):
     raw = []
-    for time in range(x.shape[1]):
-        lanes.x[: len(x)] = x[:, time]
+    for t in range(x.shape[1]):
+        lanes.x[: len(x)] = x[:, t]
         lanes.step(len(x))
         raw.append(lanes.raw[: len(x)].copy())
     return np.stack(raw, axis=1)
@@ -207,7 +209,7 @@ def test_state_is_what_torch_carries():
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("projection", [None, 8])
-@pytest.mark.parametrize("number", [np.nan, -np.nan, np.inf, -np.inf], ids=str)
+@pytest.mark.parametrize("number", [np.nan, FULL_NAN, np.inf, -np.inf], ids=["nan", "full nan", "inf", "-inf"])
 def test_what_is_not_finite_gives_nan_in_its_own_row_alone(precision, projection, number):
     made = session(Lstm(layers=2, hidden=20, projection=projection), precision=precision)
     x = noise(3, 4, 5)
@@ -270,6 +272,30 @@ def test_many_threads_step_lanes_of_one_session(spinning):
         worker.join(60)
     assert not any(worker.is_alive() for worker in workers)
     np.testing.assert_array_equal(found, streamed(session(Lstm(layers=2, hidden=70), precision="int8"), x))
+
+
+@needs_the_machine
+def test_no_phase_begins_before_the_other_thread_has_finished_its_items():
+    spec = Lstm(layers=3, hidden=512)
+    given = weights(spec, 5)
+    x = noise(9, 250, 5)
+    made = session(spec, given=given, precision="int8", threads=2, spinning=True)
+    alone = streamed(session(spec, given=given, precision="int8"), x)
+    np.testing.assert_array_equal(streamed(made, x), alone)
+
+
+@pytest.mark.parametrize("spinning", [False, True])
+def test_between_steps_the_second_thread_sleeps_unless_it_was_told_to_spin(spinning):
+    before = set(threading.enumerate())
+    made = session(threads=2, spinning=spinning)
+    lanes = made.begin(1)
+    lanes.step(1)
+    (other,) = set(threading.enumerate()) - before
+    clock = time.pthread_getcpuclockid(other.ident)
+    begun = time.clock_gettime(clock)
+    time.sleep(0.3)
+    used = time.clock_gettime(clock) - begun
+    assert used > 0.01 if spinning else used < 0.01
 
 
 @pytest.mark.parametrize("spinning", [False, True])
