@@ -1,5 +1,6 @@
 """The cost of each model of an experiment: counted from specs, predicted from a measured machine, held to limits."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,7 +11,8 @@ from candlewick.plan.advice import Sampling, Way, bars_of_epoch, obstacle_to_str
 from candlewick.plan.count import TrainingBytes, training_bytes
 from candlewick.plan.fit_time import FitTime, fit_time
 from candlewick.plan.gate import Figures, gates
-from candlewick.plan.latency import Latency, latency
+from candlewick.plan.latency import PRECISIONS, Latency, latency
+from candlewick.plan.limits import Limits
 from candlewick.plan.machine import Machine
 from candlewick.plan.nearest import nearest
 from candlewick.plan.plan import AllFits, ModelPlan
@@ -40,9 +42,12 @@ class Pricing:
     def plan(self, label: str, model: Model) -> ModelPlan:
         """Everything about one model, and where it is refused the nearest smaller one that is not."""
         limits = self.experiment.limits
+        found = gates(self.figures(model), limits)
+        refused = frozenset(gate.name for gate in found if gate.outcome == "refuse")
 
-        def refused(model: Model) -> bool:
-            return any(gate.outcome == "refuse" for gate in gates(self.figures(model), limits))
+        def passes(smaller: Model) -> bool:
+            # What the larger one passed, a smaller one passes: the others are not priced again.
+            return all(gate.outcome != "refuse" for gate in gates(self.figures(smaller, refused), limits))
 
         return ModelPlan(
             label=label,
@@ -53,25 +58,27 @@ class Pricing:
             predicted=self.predicted(model),
             fits=self.fits(model),
             sampling=self.sampling(label, model),
-            gates=gates(self.figures(model), limits),
-            nearest=nearest(model, lambda smaller: not refused(smaller), self.parameters) if refused(model) else None,
+            gates=found,
+            nearest=nearest(model, passes, self.parameters) if refused else None,
         )
 
-    def figures(self, model: Model) -> Figures:
-        """What the gates ask of."""
-        predicted, fits = self.predicted(model), self.fits(model)
-        fastest = _fastest(predicted) if predicted else None
-        exact = predicted.live("fp32") if predicted else None
+    def figures(self, model: Model, asked: Collection[str] = tuple(Limits.model_fields)) -> Figures:
+        """What these gates ask of a model."""
+        live = [self.latency(model, precision, 1) for precision in PRECISIONS] if "latency" in asked else []
+        known = [one for one in live if one is not None]
+        fastest = min(known, key=lambda one: one.p99, default=None)
+        fits = self.fits(model) if "training_time" in asked else None
+        predicted = self.predicted(model) if "memory" in asked else None
         return Figures(
             parameters=self.parameters(model),
             samples=min(self.samples(model), key=lambda samples: samples.effective),
             class_names=self.experiment.label.classes,
-            memory=self._memory(model, predicted),
+            memory=self._memory(model, predicted) if "memory" in asked else None,
             memory_at_least=predicted is None or predicted.training_memory is None,
             machine_memory=float(self.machine.memory),
             latency=fastest.p99 if fastest else None,
             precision=fastest.precision if fastest else "",
-            latency_fp32=exact.p99 if exact else None,
+            latency_fp32=next((one.p99 for one in known if one.precision == "fp32"), None),
             training=fits.longest if fits else None,
         )
 
@@ -119,6 +126,8 @@ class Pricing:
 
     def latency(self, model: Model, precision: str, instruments: int) -> Latency | None:
         """One live forecast of so many instruments; None where it cannot be told."""
+        if not self.machine.measurements:
+            return None
         return latency(
             model, self.layers(model), self.machine, columns=self._columns, length=self.experiment.length,
             streams=self._streams(model), precision=precision, instruments=instruments,
@@ -208,8 +217,3 @@ class Pricing:
             )
             for whole in (False, True)
         }
-
-
-def _fastest(predicted: Prediction) -> Latency | None:
-    alone = [latency for latency in predicted.latency if latency.instruments == 1]
-    return min(alone, key=lambda latency: latency.p99, default=None)

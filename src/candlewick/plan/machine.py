@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from candlewick.core.spec import content_id
@@ -101,8 +102,15 @@ class Machine:
 
     def of(self, what: str, **where: object) -> Iterator[Measured]:
         """Measurements of one kind of work with these values of their fields."""
-        wanted = {"what": what, **where}.items()
-        return (m for m in self.measurements if all(getattr(m, name) == value for name, value in wanted))
+        key = (what, *sorted(where.items()))
+        if key not in self._asked:  # a plan asks the same things thousands of times
+            wanted = {"what": what, **where}.items()
+            self._asked[key] = [m for m in self.measurements if all(getattr(m, k) == value for k, value in wanted)]
+        return iter(self._asked[key])
+
+    @cached_property
+    def _asked(self) -> dict[tuple[object, ...], list[Measured]]:
+        return {}
 
     def peak(self, precision: str, *, threads: int | None = None) -> tuple[float, str] | None:
         """The largest rate of a product in 1e9 operations a second by any path, and the path.

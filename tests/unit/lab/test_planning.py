@@ -12,6 +12,7 @@ from candlewick.lab.experiment import Experiment
 from candlewick.lab.planning import plan
 from candlewick.lab.prepare import prepare
 from candlewick.lab.run import run
+from candlewick.plan.machine import Machine
 
 
 @pytest.fixture(autouse=True)
@@ -174,3 +175,10 @@ def test_learning_curves_come_with_the_plan_where_asked(make):
     [linear] = found.learning
     assert linear.model == "linear"
     assert json.loads(json.dumps(found.to_dict()))["learning"][0]["sentence"] == linear.sentence
+
+
+def test_a_proposal_asks_the_machine_no_more_often_than_a_plan_can_bear(make, machine, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Machine, "of", lambda self, *a, of=Machine.of, **k: asked.append(a) or of(self, *a, **k))
+    plan(make(model=LARGE, limits={"latency": {"refuse": 1e-6}, "parameters_per_sample": {"refuse": None}}))
+    assert 0 < len(asked) < 100_000, "only the gates that refused are asked of each smaller model"
