@@ -30,7 +30,7 @@ OVERRIDES = (
 """Environment variables that tell a library to use less of the processor than there is."""
 
 _FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16", "asimddp", "bf16")
-_READY_S, _ROUNDS_S, _MOST = 4.0, 3.0, 9
+_READY_S, _ROUNDS_S, _PATIENT_S, _MOST = 4.0, 2.0, 10.0, 9
 _log = logging.getLogger("candlewick")
 
 Supply = Callable[[int], Iterable[Trial]]
@@ -48,8 +48,8 @@ def measured(
 
     `supplies` give the trials of the libraries that are installed, by name. One thread is measured of all of them;
     all cores, and `late` on one thread, as far as they are ready in a few seconds. Others are `left_out`, and what
-    would be predicted from them is predicted from fewer threads, or from limits. `remeasure` measures again and
-    leaves nothing out.
+    would be predicted from them is predicted from fewer threads, or from limits. `remeasure` measures again, more
+    often, and leaves nothing out.
 
     What was kept is for this processor, these cores, versions and overrides only; it is measured again where any of
     them changed, or the file is damaged. Where nothing can be written the machine is measured each time, and the log
@@ -66,12 +66,14 @@ def measured(
     once = {name: partial(supply, 1) for name, supply in late.items()}
     left_out = []
     for name, group in ((several if here.cores > 1 else {}) | once).items():
-        more = list(_warm(group(), deadline))
+        # To ask for the first trial may already take seconds, where it has to be compiled.
+        more = list(_warm(group(), deadline)) if elapsed_s() < deadline else []
         if elapsed_s() < deadline:
             trials += more
-        elif any(True for _ in group()):
+        else:
             left_out.append(name)
-    machine = replace(here, measurements=tuple(rounds(trials, _ROUNDS_S)), left_out=tuple(left_out))
+    found = rounds(trials, _PATIENT_S if remeasure else _ROUNDS_S)
+    machine = replace(here, measurements=tuple(found), left_out=tuple(left_out))
     try:
         files.write_json(_path(here), machine.to_dict())
     except StorageError as error:
