@@ -13,7 +13,7 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = RESULTS.parent.parent
-LIBRARIES = ("candlewick", "numpy", "numba", "torch", "scikit-learn", "polars", "pandas")
+LIBRARIES = ("candlewick", "numpy", "numba", "torch", "onnxruntime", "openvino", "scikit-learn", "polars", "pandas")
 
 
 def record(name: str, figures: dict[str, Any]) -> Path:

@@ -73,7 +73,10 @@ def main() -> None:
 def medians(contestants: Sequence[Contestant], shape: Shape, rounds: int) -> dict[Contestant, float]:
     """Median seconds of one step of each, over interleaved rounds."""
     bars = np.random.default_rng(0).normal(size=(16, *shape.x)).astype(np.float32)
-    counts = {contestant: count(contestant.begin(), bars) for contestant in contestants}
+    counts = {}
+    for contestant in contestants:
+        print(f"batch {shape.batch}: warming {contestant.title}", file=sys.stderr)
+        counts[contestant] = count(contestant.begin(), bars)
     taken: dict[Contestant, list[float]] = {contestant: [] for contestant in contestants}
     for number in range(rounds):
         # Every other round goes backwards, so that nobody always follows the same neighbour.
@@ -82,6 +85,7 @@ def medians(contestants: Sequence[Contestant], shape: Shape, rounds: int) -> dic
             sleep(QUIET_S)
             timed(step, bars, max(counts[contestant] // 4, 2))
             taken[contestant].append(timed(step, bars, counts[contestant]) / counts[contestant])
+            del step  # ends threads that spin
         print(f"batch {shape.batch}: round {number + 1} of {rounds}", file=sys.stderr)
     return {contestant: statistics.median(found) for contestant, found in taken.items()}
 
@@ -150,7 +154,8 @@ def differences(contestants: Iterable[Contestant], shape: Shape) -> dict[str, ob
     """How far each library, form and precision is from torch in fp32."""
     kinds: dict[tuple[str, str, str], Contestant] = {}
     for contestant in contestants:
-        kinds.setdefault((contestant.library, contestant.precision, contestant.form), contestant)
+        form = contestant.form.partition(",")[0]
+        kinds.setdefault((contestant.library, contestant.precision, form), contestant)
     steps = WINDOWS_COMPARED if shape.length else STEPS_COMPARED
     bars = np.random.default_rng(1).normal(size=(steps, *shape.x)).astype(np.float32)
     reference = answers(next(iter(kinds.values())).begin(), bars)

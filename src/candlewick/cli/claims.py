@@ -17,7 +17,7 @@ def claims(
 ) -> None:
     """Measure the figures this project set out from on this machine, and write a page with a verdict on each.
 
-    It takes about eight minutes on two cores; the page is written when all is done.
+    It takes about five minutes on two idle cores; the page is written when all is done.
     """
     from candlewick.core import files
     from candlewick.lab.claims import claims as carry_out

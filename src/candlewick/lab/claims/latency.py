@@ -85,8 +85,7 @@ def _batch_32(figure: Figure, bench: Bench) -> Answer:
     read_anew = medians(window, INSTRUMENTS, whole, rounds=2)
     bench.progress.say(f"a step of {INSTRUMENTS} instruments")
     stepped = deployed(bench.network)
-    ways = candidates(stepped, spinning=True)
-    carried = medians(stepped, INSTRUMENTS, ways, rounds=bench.repeats(_ROUNDS))
+    carried = medians(stepped, INSTRUMENTS, candidates(stepped), rounds=bench.repeats(_ROUNDS))
     readings = [*_best(read_anew, f"a window of {WINDOW} bars read anew"), *_best(carried, "a stateful step")]
     return Answer(
         needs, tuple(readings),
