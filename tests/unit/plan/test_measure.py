@@ -103,12 +103,15 @@ def test_an_unwritable_cache_measures_and_says_so(
 
 def test_what_is_late_is_left_out_by_name_but_not_when_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "_READY_S", -1.0)
-    late = {"slow to compile": Library()}
+    monkeypatch.setattr(measure, "cores", lambda: 2)
+    slow = Library()
 
-    hasty = measure.measured({"library": Library()}, late=late)
-    patient = measure.measured({"library": Library()}, late=late, remeasure=True)
+    hasty = measure.measured({"library": Library(), "one thread only": lambda threads: ()}, late={"slow": slow})
+    asked_in_haste = slow.asked
+    patient = measure.measured({"library": Library()}, late={"slow": slow}, remeasure=True)
 
-    assert "slow to compile" in hasty.left_out
+    assert hasty.left_out == ("library on 2 threads", "slow")
+    assert asked_in_haste == 0  # to ask may already compile
     assert any(hasty.of("product", threads=1))
     assert patient.left_out == ()
     assert len(patient.measurements) > len(hasty.measurements)
