@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from candlewick.core.words import duration
+from candlewick.plan.gate import number
 from candlewick.samples.dataset import Dataset
 from candlewick.samples.roles import Rows
 from candlewick.samples.stream import plan as stream_plan
@@ -31,7 +32,7 @@ class Way:
     def words(self) -> str:
         """The figures."""
         took = "" if self.seconds is None else f", {duration(self.seconds)}"
-        return f"{self.bars:,} bars ({self.multiply_adds / 1e9:,.3g} G multiply-adds{took})"
+        return f"{self.bars:,} bars ({number(self.multiply_adds / 1e9)} G multiply-adds{took})"
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ class ModelPlan:
             return ""
         near, fewest = self.nearest, min(samples.effective for samples in self.samples)
         each = number(near.parameters / max(fewest, 1.0))
-        return f"{near.words}: {near.parameters:,} parameters, {each} a sample, saves {near.saving:.0%}"
+        return f"{near.words}: {near.parameters:,} parameters, {each} a sample, saves {100 * near.saving:.3g} %"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
