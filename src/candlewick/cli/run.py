@@ -59,6 +59,10 @@ def tell(run: "Run", show: Show) -> None:
         metric_table(record["trading"], title="trading, net of costs", main=record["model"])
     if record.get("stability"):
         print(f"stable   {_stability(record)}")
+    for model, told in record.get("export", {}).items():
+        print(
+            f"export   {run.folder / told['folder']}" if told["folder"] else f"export   no {model}: {told['refused']}"
+        )
     print(f"run      {run.folder}")
     if run.report.is_file():
         print(f"report   {run.report}")

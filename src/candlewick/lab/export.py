@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -54,13 +55,13 @@ def export(
         ConfigError: no such model, data of another run, or a network that ONNX has no operators for.
         TrainingError: the exported model forecasts otherwise than the fitted one.
         MissingDependencyError: it is a network and torch is not installed.
-        StorageError: `out` holds something, or the folder cannot be written.
+        StorageError: `out` holds something, the folder cannot be written, or another process works on the run.
     """
     run = run if isinstance(run, Run) else open_run(run)
     model = model or run.experiment.model_label
     require_model(run, model)
     folder = Path(out) if out else export_folder(run, model, refit=refit)
-    if out is None and _kept(folder):
+    if out is None and (folder / FIGURES).is_file():
         return folder
     prepared = prepare(run.experiment, reading_of(data, reading))
     if prepared.panel.content_hash != run.record["data"]["hash"]:
@@ -69,8 +70,11 @@ def export(
             f"{run.record['data']['hash'][:12]}. Give the bars that the run was made of."
         )
     progress = progress or Silent()
-    made = refitted(run, model, prepared, progress) if refit else offer(run, model)
-    write(run, made, prepared, folder, progress)
+    with files.locked(run.folder / ".lock", wait=False) if out is None else nullcontext():
+        if out is None and _kept(folder):
+            return folder  # made by another process meanwhile
+        made = refitted(run, model, prepared, progress) if refit else offer(run, model)
+        write(run, made, prepared, folder, progress)
     return folder
 
 

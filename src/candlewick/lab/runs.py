@@ -20,7 +20,7 @@ class Run:
 
     The folder holds `experiment.json` (everything that decides the run), `run.json` (data, versions, units, metrics,
     verdicts), `forecasts.parquet` (out-of-sample only), `tracks.parquet` (positions and returns of the back-test),
-    `units/` (fitted arrays and loss curves) and `report.html`.
+    `units/` (fitted arrays and loss curves), `export/` (models ready to serve) and `report.html`.
     """
 
     folder: Path

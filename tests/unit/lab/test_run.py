@@ -229,6 +229,7 @@ def test_every_head_reaches_the_forecasts_and_the_verdict(
 ) -> None:
     done = run(make(**{**RETURNS, **changes}), out=tmp_path / "run", workers=1)
     assert columns <= set(done.forecasts().columns)
+    assert done.record["export"]["lstm"]["difference_to_model"] <= 1e-5
     assert done.record["verdicts"]["forecast"]["models"]
 
 
