@@ -24,7 +24,7 @@ from candlewick.labels import LABELS
 from candlewick.labels._base import Label
 from candlewick.models import MODELS
 from candlewick.models._base import Estimator, Model
-from candlewick.models._heads import AnyHead, Classes, Point, Variance
+from candlewick.models._heads import AnyHead, Classes, Gaussian, Point, Quantile, Variance
 from candlewick.plan.limits import Limits
 from candlewick.samples.scalers import SCALERS
 from candlewick.samples.scalers._base import Scaler
@@ -52,6 +52,9 @@ class Experiment(Spec):
     baselines: tuple[SerializeAsAny[Model], ...] = ()
     head: AnyHead | None = Field(None, description="null: the label's own (point, variance or classes)")
     train: Recipe = Recipe()
+    calibrate: bool = Field(
+        False, description="fit the confidence of networks (temperature or spread) on each fold's validation rows"
+    )
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
     policy: SerializeAsAny[Policy] | None = Field(None, description="null: forecasts are judged, nothing is traded")
     costs: Costs = Costs()
@@ -73,6 +76,11 @@ class Experiment(Spec):
     def _fits_together(self) -> "Experiment":
         if self.head is not None:
             _check_head(self.head, self.label)
+        if self.calibrate and not isinstance(self.answer, Classes | Gaussian | Quantile):
+            raise ConfigError(
+                f"calibrate is for heads that state a confidence, was head {self.answer.head}. "
+                "Use head classes, gaussian or quantile, or leave calibrate out."
+            )
         if self.policy is not None and self.label.kind not in self.policy.kinds:
             raise ConfigError(
                 f"policy {self.policy.spec_name()} trades forecasts of kind {' or '.join(self.policy.kinds)}, "

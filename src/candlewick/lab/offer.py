@@ -89,5 +89,6 @@ def exported(run: Run, offered: Offer) -> Exported:
     return Exported(
         features=experiment.feature_set, label=experiment.label, length=experiment.length, model=spec,
         weights=fitted.weights, scaler=fitted.scaler, head=head, scale=fitted.scale, streams=streams,
-        warmup=experiment.train.warmup if streams else 0, graphs=graphs, lineage=lineage,
+        warmup=experiment.train.warmup if streams else 0, calibration=fitted.calibration, graphs=graphs,
+        lineage=lineage,
     )  # fmt: skip

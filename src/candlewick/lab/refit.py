@@ -1,5 +1,7 @@
 """The recipe of a run on all of its labelled rows: newer weights, for which the run is no evidence."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from candlewick.core import files
@@ -20,13 +22,15 @@ def refitted(run: Run, model: str, prepared: Prepared, progress: Progress) -> Of
     """The model fitted anew on every labelled row, with the seed that the run offers.
 
     No row is left for early stopping, so a network is trained for as many epochs as were best in the middle of the
-    run's folds (the median over them, of that seed), and its schedule runs its course over those.
+    run's folds (the median over them, of that seed), and its schedule runs its course over those. For the same reason
+    its calibration is that of the fit which the run offers.
 
     Raises:
         ConfigError: the run has no such model, or has not fitted it yet.
         TrainingError: the fit cannot go on.
     """
-    experiment, unit = run.experiment, offer(run, model).unit
+    experiment, offered = run.experiment, offer(run, model)
+    unit = offered.unit
     spec = experiment.everything[model]
     facts: dict[str, object] = {}
     if isinstance(spec, Network):
@@ -40,6 +44,7 @@ def refitted(run: Run, model: str, prepared: Prepared, progress: Progress) -> Of
     everything = Fold(unit.fold, TrainRows(rows), ValidationRows(nothing), TestRows(nothing))
     fitted, _ = fit(experiment, prepared.data, everything, spec, unit.seed, progress=progress)
     facts |= {"rows": len(rows), "last": iso(prepared.data.t[rows].max())}
+    fitted = replace(fitted, calibration=offered.fitted.calibration)
     return Offer(unit, fitted, EVIDENCE, seen=True, facts=facts)
 
 

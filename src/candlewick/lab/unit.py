@@ -1,7 +1,7 @@
 """The smallest piece of a run: one model, one fold, one seed. Done once, kept, never done again."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from candlewick.lab.experiment import Experiment
 from candlewick.lab.memory import measured_memory
 from candlewick.models._base import Estimator, Model, Network, Weights
 from candlewick.models._heads import Belief, HeadScale
+from candlewick.runtime import calibrate
 from candlewick.samples.dataset import Dataset, Samples
 from candlewick.samples.roles import Fold
 
@@ -45,11 +46,12 @@ def folder_name(model: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A model with what it needs to forecast: fitted arrays, the scaler's arrays, the label's units."""
+    """A model with what it needs to forecast: fitted arrays, the scaler's arrays, the label's units, calibration."""
 
     weights: Weights
     scaler: Weights
     scale: HeadScale
+    calibration: Weights = field(default_factory=dict)
 
 
 def fit(
@@ -59,7 +61,7 @@ def fit(
     """Fit scaler, label units and model on the fold's training rows; the second value is what the run records.
 
     An estimator has no use for validation rows and is fitted on both: it would otherwise be a weaker baseline
-    than its user could have.
+    than its user could have. So only a network is calibrated, on the validation rows.
     """
     started = elapsed_s()
     head = experiment.answer
@@ -73,6 +75,10 @@ def fit(
     else:
         assert isinstance(model, Network)
         weights, extra = _train(experiment, scaled, fold, model, seed, scale, checkpoint, progress)
+    fitted = Fitted(weights, scaler, scale)
+    if experiment.calibrate and isinstance(model, Network) and len(fold.validation):
+        fitted = replace(fitted, calibration=_calibrated(experiment, data, model, fitted, fold.validation.index))
+        extra["calibration"] = {name: array.tolist() for name, array in fitted.calibration.items()}
     counts = model.count(data.x.shape[1], head, data.length)
     record = {
         "seconds": elapsed_s() - started,
@@ -81,7 +87,15 @@ def fit(
         "multiply_adds": sum(layer.multiply_adds for layer in counts),
         **extra,
     }
-    return Fitted(weights, scaler, scale), record
+    return fitted, record
+
+
+def _calibrated(
+    experiment: Experiment, data: Dataset, model: Network, fitted: Fitted, index: np.ndarray
+) -> Weights:  # fmt: skip
+    raw = raw_forecast(experiment, data, model, fitted, index)
+    z = (data.y[index] - fitted.scale.center) / fitted.scale.scale
+    return calibrate.fit(experiment.answer, raw, z)
 
 
 def forecast(experiment: Experiment, data: Dataset, model: Model, fitted: Fitted, index: np.ndarray) -> Belief:
@@ -92,14 +106,15 @@ def forecast(experiment: Experiment, data: Dataset, model: Model, fitted: Fitted
 def raw_forecast(
     experiment: Experiment, data: Dataset, model: Model, fitted: Fitted, index: np.ndarray
 ) -> np.ndarray:  # fmt: skip
-    """float64 (m, outputs): raw outputs, in the head's space, for the rows `index` of `data` (unscaled)."""
+    """float64 (m, outputs): calibrated raw outputs, in the head's space, for the rows `index` of `data` (unscaled)."""
     samples = Samples(data.with_x(experiment.scaler.apply(fitted.scaler, data, index)), index)
     if isinstance(model, Estimator):
         return model.predict(fitted.weights, samples, head=experiment.answer, scale=fitted.scale)
     from candlewick.train.infer import predict
 
     assert isinstance(model, Network)
-    return predict(model, fitted.weights, samples, head=experiment.answer, recipe=experiment.train)
+    raw = predict(model, fitted.weights, samples, head=experiment.answer, recipe=experiment.train)
+    return calibrate.apply(experiment.answer, raw, fitted.calibration)
 
 
 def complete(
@@ -133,9 +148,10 @@ def complete(
 
 
 def save(fitted: Fitted, path: Path) -> None:
-    """Weights and scaler in one safetensors file; the label's units are float64 arrays in it."""
+    """Weights, scaler and calibration in one safetensors file; the label's units are a float64 array in it."""
     arrays = {f"weights.{name}": np.ascontiguousarray(value) for name, value in fitted.weights.items()}
     arrays |= {f"scaler.{name}": np.ascontiguousarray(value) for name, value in fitted.scaler.items()}
+    arrays |= {f"calibration.{name}": value for name, value in fitted.calibration.items()}
     arrays["scale"] = np.array([fitted.scale.center, fitted.scale.scale])
     files.write_bytes(path, packed(arrays))
 
@@ -145,8 +161,9 @@ def load(path: Path) -> Fitted:
     arrays = load_file(path)
     center, scale = arrays.pop("scale")
     parts = {prefix: {name.partition(".")[2]: value for name, value in arrays.items() if name.startswith(prefix)}
-             for prefix in ("weights.", "scaler.")}  # fmt: skip
-    return Fitted(parts["weights."], parts["scaler."], HeadScale(float(center), float(scale)))
+             for prefix in ("weights.", "scaler.", "calibration.")}  # fmt: skip
+    units = HeadScale(float(center), float(scale))
+    return Fitted(parts["weights."], parts["scaler."], units, parts["calibration."])
 
 
 def _train(
