@@ -1,4 +1,4 @@
-"""What depth is worth: errors of 1, 3 and 5 layers on real bars, and the gradients that reach the first of them."""
+"""What depth is worth: errors of 1, 3, 5 and 10 layers on real bars, and the gradients that reach the first of them."""
 
 import math
 import re
@@ -17,23 +17,25 @@ from candlewick.lab.run import run
 from candlewick.lab.unit import flow
 
 EXPERIMENT = "lstm3_vs_lstm5"
-DEPTHS, DEEP = (1, 3, 5), 5
+DEPTHS, DEEP = (1, 3, 5, 10), 5
 KEPT, FACTORS = 0.9, (1.5, 2, 3, 1.2)
-FLOW_DEPTHS, FLOW_HIDDEN = (3, 5, 10), 64
+FLOW_DEPTHS, HIDDEN = (3, 5, 10), 64
 AS_GOOD_AS = 0.1
-_EPOCHS, _PATIENCE, _FOLDS = 8, 3, 3
+_EPOCHS, _PATIENCE, _FOLDS = 40, 8, 3
+_LANES, _CHUNK = 4, 32  # a few thousand days need many small updates
 
 
 def _experiment(bench: Bench, depths: tuple[int, ...]) -> Experiment:
     """The packaged experiment on next-day returns with one network a depth, the deep one first."""
-    models = [bench.network.model_dump(mode="json", exclude={"skips"}) for _ in depths]
-    first, *rest = [{"name": "lstm", **model, "layers": depth} for model, depth in zip(models, depths, strict=True)]
+    hidden = min(HIDDEN, bench.network.hidden)
+    first, *rest = [{"name": "lstm", "layers": depth, "hidden": hidden} for depth in depths]
     packaged = Experiment.of(EXPERIMENT)
-    recipe = packaged.train.model_copy(update={"epochs": bench.repeats(_EPOCHS), "patience": _PATIENCE})
+    effort = {"epochs": bench.repeats(_EPOCHS), "patience": _PATIENCE, "batch": _LANES, "chunk": _CHUNK}
+    recipe = packaged.train.model_copy(update=effort)
     return Experiment.of(
         {
             **packaged.to_dict(), "title": "", "model": first, "rivals": rest, "baselines": [], "policy": None,
-            "train": recipe.model_dump(mode="json"), "seeds": [0],
+            "train": recipe.model_dump(mode="json"), "seeds": [0, 1],
             "split": {"name": "walk_forward", "n_folds": _FOLDS},
             # A few thousand days refuse such networks; whether they are worth it is the question here.
             "limits": {"parameters_per_sample": {"refuse": None}},
@@ -62,9 +64,9 @@ def _error(figure: Figure, bench: Bench) -> Answer:
         tuple(readings),
         judge(figure, readings),
         (
-            f"Next-day S&P 500 returns, {_FOLDS} walk-forward folds, {tested:,} test days, one seed, "
-            f"{bench.network.hidden} hidden units, at most {experiment.train.epochs} epochs a fit; intervals are from "
-            "paired block bootstraps.",
+            f"Next-day S&P 500 returns, {_FOLDS} walk-forward folds, {tested:,} test days, {len(experiment.seeds)} seeds, "
+            f"{min(HIDDEN, bench.network.hidden)} hidden units, at most {experiment.train.epochs} epochs a fit; intervals "
+            f"are from paired block bootstraps. `candlewick compare {EXPERIMENT}` compares wider ones.",
             found.sentences[-1],
             "The comparison stands in the ledger of trials like any other on these bars.",
         ),
@@ -105,7 +107,7 @@ def _gradients(figure: Figure, bench: Bench) -> Answer:
     readings: list[Reading] = []
     measured: dict[int, float] = {}
     for layers in FLOW_DEPTHS:
-        model = {"name": "lstm", "layers": layers, "hidden": min(FLOW_HIDDEN, bench.network.hidden)}
+        model = {"name": "lstm", "layers": layers, "hidden": min(HIDDEN, bench.network.hidden)}
         experiment = Experiment.of({**packaged.to_dict(), "model": model, "rivals": []})
         bench.progress.say(f"gradients of {layers} layers, each mechanism on and off")
         for variant in flow(experiment, prepared.data, prepared.folds[0]):
@@ -127,7 +129,7 @@ def _gradients(figure: Figure, bench: Bench) -> Answer:
         surviving(figure, formula, measured),
         (
             "Measured is the norm of the gradient at the first LSTM layer over that at the last, the mean of the first "
-            f"training steps on S&P 500 returns, {min(FLOW_HIDDEN, bench.network.hidden)} hidden units. It is no "
+            f"training steps on S&P 500 returns, {min(HIDDEN, bench.network.hidden)} hidden units. It is no "
             "rate of survival and may exceed 1.",
         ),
     )
