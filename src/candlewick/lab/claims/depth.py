@@ -64,9 +64,9 @@ def _error(figure: Figure, bench: Bench) -> Answer:
         tuple(readings),
         judge(figure, readings),
         (
-            f"Next-day S&P 500 returns, {_FOLDS} walk-forward folds, {tested:,} test days, {len(experiment.seeds)} seeds, "
-            f"{min(HIDDEN, bench.network.hidden)} hidden units, at most {experiment.train.epochs} epochs a fit; intervals "
-            f"are from paired block bootstraps. `candlewick compare {EXPERIMENT}` compares wider ones.",
+            f"Next-day S&P 500 returns, {_FOLDS} walk-forward folds, {tested:,} test days, {len(experiment.seeds)} "
+            f"seeds, {min(HIDDEN, bench.network.hidden)} hidden units, at most {experiment.train.epochs} epochs a fit. "
+            f"Intervals are from paired block bootstraps. `candlewick compare {EXPERIMENT}` compares wider ones.",
             found.sentences[-1],
             "The comparison stands in the ledger of trials like any other on these bars.",
         ),
