@@ -33,17 +33,17 @@ from candlewick.models.gradient_boosting import GradientBoosting
 from candlewick.models.har import Har
 from candlewick.models.linear import Linear
 from candlewick.models.lstm import Lstm
-from candlewick.plan import fit_time
-from candlewick.plan.latency import latency
-from candlewick.plan.machine import Machine
-from candlewick.plan.measure import measured
-from candlewick.plan.training_time import Fitting, training_time
 from candlewick.runtime import rates, step_rates
 from candlewick.runtime.engine import Engine
 from candlewick.runtime.exported import Exported
 from candlewick.runtime.kernels.residual_lstm import CompiledLstm, compiled_precisions
 from candlewick.runtime.session import Precision
 from candlewick.samples.dataset import Dataset, Samples
+from candlewick.sizing import fit_time
+from candlewick.sizing.latency import latency
+from candlewick.sizing.machine import Machine
+from candlewick.sizing.measure import measured
+from candlewick.sizing.training_time import Fitting, training_time
 from candlewick.train import rates as training_rates
 from candlewick.train.device import has_bf16
 from candlewick.train.loop import fit

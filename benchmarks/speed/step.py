@@ -31,7 +31,7 @@ from speed.rivals import Contestant, Shape, Step, rivals
 from candlewick.lab.claims.network import multiply_adds
 from candlewick.lab.planning import measured_machine
 from candlewick.models.lstm import Lstm
-from candlewick.plan.machine import Machine
+from candlewick.sizing.machine import Machine
 
 INPUTS, BATCHES = 40, (1, 32)
 TURN_S = 0.04

@@ -29,10 +29,10 @@ from speed.plain_lstm import Trainer, WindowTrainer
 from candlewick.core.progress import Silent
 from candlewick.models._heads import HeadScale, Point
 from candlewick.models.lstm import Lstm
-from candlewick.plan.machine import Machine
-from candlewick.plan.measure import measured
 from candlewick.runtime import rates as runtime_rates
 from candlewick.samples.dataset import Dataset, Samples
+from candlewick.sizing.machine import Machine
+from candlewick.sizing.measure import measured
 from candlewick.train import rates as torch_rates
 from candlewick.train.device import has_bf16
 from candlewick.train.loop import fit

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from candlewick.plan.machine import Machine, Measured
+from candlewick.sizing.machine import Machine, Measured
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from candlewick.cli.show import Show, table
 from candlewick.core.words import duration, some
 
 if TYPE_CHECKING:
-    from candlewick.plan.latency import Latency
-    from candlewick.plan.machine import Machine
-    from candlewick.plan.plan import ModelPlan, Plan
-    from candlewick.plan.predict import Prediction
+    from candlewick.sizing.latency import Latency
+    from candlewick.sizing.machine import Machine
+    from candlewick.sizing.plan import ModelPlan, Plan
+    from candlewick.sizing.predict import Prediction
 
 _MIB = 2**20
 
@@ -65,7 +65,7 @@ def _tell(plan: "Plan") -> None:
     for curve in plan.learning:
         _line("labels", curve.sentence)
     if len(plan.learning) > 1:
-        from candlewick.plan.learning_curve import beside
+        from candlewick.sizing.learning_curve import beside
 
         _line("", beside(*plan.learning[:2]))
 
@@ -88,7 +88,7 @@ def _machine(machine: "Machine") -> None:
 
 
 def _layers(model: "ModelPlan") -> None:
-    from candlewick.plan.count import optimiser_bytes
+    from candlewick.sizing.count import optimiser_bytes
 
     rows = [
         (

@@ -25,11 +25,11 @@ from candlewick.labels._base import Label
 from candlewick.models import MODELS
 from candlewick.models._base import Estimator, Model
 from candlewick.models._heads import AnyHead, Classes, Gaussian, Point, Quantile, Variance
-from candlewick.plan.limits import Limits
 from candlewick.samples.scalers import SCALERS
 from candlewick.samples.scalers._base import Scaler
 from candlewick.samples.splits import SPLITS
 from candlewick.samples.splits._base import Split
+from candlewick.sizing.limits import Limits
 from candlewick.train.recipe import Recipe
 
 

@@ -10,9 +10,9 @@ from candlewick.lab.experiment import Experiment
 from candlewick.lab.prepare import Prepared
 from candlewick.lab.pricing import Pricing
 from candlewick.models._base import Model
-from candlewick.plan.machine import Machine
-from candlewick.plan.record import Outcome, note
-from candlewick.plan.training_time import TrainingTime
+from candlewick.sizing.machine import Machine
+from candlewick.sizing.record import Outcome, note
+from candlewick.sizing.training_time import TrainingTime
 
 Pair = tuple[str, float | None, float | None]
 """What, as it was predicted, and as it was measured."""

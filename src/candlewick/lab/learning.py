@@ -12,9 +12,9 @@ from candlewick.lab.gather import loss_metric
 from candlewick.lab.prepare import Prepared
 from candlewick.models import MODELS
 from candlewick.models._base import Estimator, Model
-from candlewick.plan.learning_curve import Fitted, LearningCurve
 from candlewick.samples.dataset import Dataset
 from candlewick.samples.roles import Fold, TrainRows, ValidationRows
+from candlewick.sizing.learning_curve import Fitted, LearningCurve
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
 SEEDS = 3

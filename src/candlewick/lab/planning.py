@@ -13,14 +13,14 @@ from candlewick.lab.experiment import Experiment
 from candlewick.lab.prepare import Prepared, prepare, reading_of
 from candlewick.lab.pricing import Pricing
 from candlewick.models._base import Network
-from candlewick.plan import fit_time
-from candlewick.plan.machine import Machine
-from candlewick.plan.measure import Supply, cores, known, measured, this_machine
-from candlewick.plan.plan import ModelPlan, Plan
-from candlewick.plan.record import past_error
 from candlewick.runtime import rates, step_rates
 from candlewick.runtime.rates import Trial
 from candlewick.runtime.session import Precision
+from candlewick.sizing import fit_time
+from candlewick.sizing.machine import Machine
+from candlewick.sizing.measure import Supply, cores, known, measured, this_machine
+from candlewick.sizing.plan import ModelPlan, Plan
+from candlewick.sizing.record import past_error
 from candlewick.train.requirement import require_torch
 
 

@@ -7,19 +7,19 @@ from functools import cached_property
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.prepare import Prepared
 from candlewick.models._base import Estimator, LayerCount, Model, Network
-from candlewick.plan.advice import Sampling, Way, bars_of_epoch, obstacle_to_streams
-from candlewick.plan.count import TrainingBytes, training_bytes
-from candlewick.plan.fit_time import FitTime, fit_time
-from candlewick.plan.gate import Figures, gates
-from candlewick.plan.latency import PRECISIONS, Latency, latency
-from candlewick.plan.limits import Limits
-from candlewick.plan.machine import Machine
-from candlewick.plan.nearest import nearest
-from candlewick.plan.plan import AllFits, ModelPlan
-from candlewick.plan.predict import Prediction, predict, wall_time
-from candlewick.plan.samples import SampleCount, count_samples
-from candlewick.plan.training_time import Fitting, TrainingTime, training_time
 from candlewick.samples.roles import Fold
+from candlewick.sizing.advice import Sampling, Way, bars_of_epoch, obstacle_to_streams
+from candlewick.sizing.count import TrainingBytes, training_bytes
+from candlewick.sizing.fit_time import FitTime, fit_time
+from candlewick.sizing.gate import Figures, gates
+from candlewick.sizing.latency import PRECISIONS, Latency, latency
+from candlewick.sizing.limits import Limits
+from candlewick.sizing.machine import Machine
+from candlewick.sizing.nearest import nearest
+from candlewick.sizing.plan import AllFits, ModelPlan
+from candlewick.sizing.predict import Prediction, predict, wall_time
+from candlewick.sizing.samples import SampleCount, count_samples
+from candlewick.sizing.training_time import Fitting, TrainingTime, training_time
 from candlewick.train.recipe import WORTH_BF16
 
 

@@ -23,7 +23,7 @@ from candlewick.lab.prepare import Prepared, prepare, reading_of
 from candlewick.lab.runs import Run
 from candlewick.lab.unit import Unit, complete, flow
 from candlewick.models._base import Estimator, Network
-from candlewick.plan.measure import known
+from candlewick.sizing.measure import known
 from candlewick.train.requirement import require_torch
 
 _LIBRARIES = ("candlewick", "numpy", "numba", "scipy", "scikit-learn", "polars", "arch", "torch")

@@ -15,8 +15,8 @@ from candlewick.lab.claims.depth import fall, survival, surviving
 from candlewick.lab.claims.latency import paired
 from candlewick.lab.claims.network import FEATURES, INPUTS, deployed, published
 from candlewick.models.lstm import Lstm
-from candlewick.plan.machine import Machine, Measured
 from candlewick.runtime.choose import candidates, open_session
+from candlewick.sizing.machine import Machine, Measured
 
 MACHINE = Machine(
     processor="a processor", flags=(), cores=2, memory=2**34, versions={"numpy": "2"}, overrides={}, measured_at=0,

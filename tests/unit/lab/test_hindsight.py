@@ -4,7 +4,7 @@ import pytest
 
 from candlewick.lab import run as running
 from candlewick.lab.run import run
-from candlewick.plan.record import past_error
+from candlewick.sizing.record import past_error
 
 
 def test_every_figure_stands_beside_its_prediction_and_the_planner_learns_how_far_it_was_off(

@@ -12,7 +12,7 @@ from candlewick.lab.experiment import Experiment
 from candlewick.lab.planning import plan
 from candlewick.lab.prepare import prepare
 from candlewick.lab.run import run
-from candlewick.plan.machine import Machine
+from candlewick.sizing.machine import Machine
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ import pytest
 from candlewick.models._heads import Point
 from candlewick.models.gradient_boosting import GradientBoosting
 from candlewick.models.linear import Linear
-from candlewick.plan.latency import latency
-from candlewick.plan.measure import rounds, this_machine
 from candlewick.runtime import step_rates
 from candlewick.runtime.rates import Trial
+from candlewick.sizing.latency import latency
+from candlewick.sizing.measure import rounds, this_machine
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pytest
 
 from candlewick.models._heads import Point
 from candlewick.models.lstm import Lstm
-from candlewick.plan.measure import rounds, this_machine
-from candlewick.plan.training_time import Fitting, training_time
 from candlewick.runtime.rates import Trial
+from candlewick.sizing.measure import rounds, this_machine
+from candlewick.sizing.training_time import Fitting, training_time
 from candlewick.train import rates
 from candlewick.train.device import has_bf16
 

@@ -7,8 +7,8 @@ from candlewick.lab.claims.arithmetic import CLASSES, COLUMNS, jade
 from candlewick.lab.claims.claim import Answer, Bench, Figure, Question, Reading, Verdict, judge
 from candlewick.models._heads import Classes, HeadScale
 from candlewick.models.lstm import Lstm
-from candlewick.plan.count import training_bytes
 from candlewick.samples.dataset import Dataset, Samples
+from candlewick.sizing.count import training_bytes
 from candlewick.train.recipe import Recipe
 
 WINDOWS, BARS, LIMIT = 174, 105, 1000

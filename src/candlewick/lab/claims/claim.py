@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from candlewick.core.progress import Progress
 from candlewick.models.lstm import Lstm
-from candlewick.plan.machine import Machine
+from candlewick.sizing.machine import Machine
 
 Word = Literal["holds", "holds only as", "not reached here", "impossible here", "left out"]
 

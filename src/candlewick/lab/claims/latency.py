@@ -9,10 +9,10 @@ from candlewick.core.clock import elapsed_s
 from candlewick.core.random import stream
 from candlewick.lab.claims.claim import Answer, Bench, Figure, Question, Reading, Verdict, judge, number
 from candlewick.lab.claims.network import deployed, multiply_adds
-from candlewick.plan.machine import Machine
 from candlewick.runtime.choose import Setting, candidates, open_session
 from candlewick.runtime.exported import Exported
 from candlewick.runtime.session import Lanes
+from candlewick.sizing.machine import Machine
 
 INSTRUMENTS, WINDOW = 32, 60
 TEN, ONE_MS = 10, 6.2

@@ -12,8 +12,8 @@ from candlewick.lab.claims import arithmetic, capacity, depth, latency, training
 from candlewick.lab.claims.claim import Answer, Bench, Claim, Question, Verdict
 from candlewick.lab.claims.network import published
 from candlewick.lab.planning import measured_machine
-from candlewick.plan.machine import Machine
-from candlewick.plan.measure import cores
+from candlewick.sizing.machine import Machine
+from candlewick.sizing.measure import cores
 from candlewick.train.requirement import require_torch
 
 QUESTIONS: tuple[Question, ...] = (

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from candlewick.core.words import duration
-from candlewick.plan.limits import Limit, Limits
-from candlewick.plan.samples import SampleCount
+from candlewick.sizing.limits import Limit, Limits
+from candlewick.sizing.samples import SampleCount
 
 Outcome = Literal["pass", "warn", "refuse"]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from candlewick.core.progress import Silent
-from candlewick.plan import bandwidth, measure
-from candlewick.plan.machine import Machine
 from candlewick.runtime import rates
 from candlewick.runtime.rates import Trial
+from candlewick.sizing import bandwidth, measure
+from candlewick.sizing.machine import Machine
 
 
 class Heard(Silent):

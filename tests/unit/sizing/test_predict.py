@@ -10,9 +10,9 @@ from candlewick.models.gradient_boosting import GradientBoosting
 from candlewick.models.linear import Linear
 from candlewick.models.lstm import Lstm
 from candlewick.models.naive import Naive
-from candlewick.plan.machine import Machine
-from candlewick.plan.predict import Prediction, predict, wall_time
-from candlewick.plan.training_time import Fitting
+from candlewick.sizing.machine import Machine
+from candlewick.sizing.predict import Prediction, predict, wall_time
+from candlewick.sizing.training_time import Fitting
 
 FITTING = Fitting(rows=3200, validation=800, inputs=8, length=16)
 

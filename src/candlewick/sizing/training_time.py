@@ -8,8 +8,8 @@ from typing import Literal
 
 from candlewick.core.errors import ConfigError
 from candlewick.models._base import LayerCount
-from candlewick.plan.machine import Machine
-from candlewick.plan.scale import by_number, by_power
+from candlewick.sizing.machine import Machine
+from candlewick.sizing.scale import by_number, by_power
 
 PRODUCTS = 3
 """Matrix products of training for one of forecasting: the backward pass has two, for inputs and for weights."""

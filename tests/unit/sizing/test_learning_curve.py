@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from candlewick.plan.learning_curve import Fitted, LearningCurve, beside
+from candlewick.sizing.learning_curve import Fitted, LearningCurve, beside
 
 ROWS = [500, 1000, 2000, 4000]
 

@@ -3,7 +3,7 @@ import json
 import pytest
 from known_machine import RATES, known_machine
 
-from candlewick.plan.machine import Machine
+from candlewick.sizing.machine import Machine
 
 
 def test_a_machine_survives_json() -> None:

@@ -4,7 +4,7 @@ from candlewick.models._heads import Point
 from candlewick.models.gradient_boosting import GradientBoosting
 from candlewick.models.har import Har
 from candlewick.models.lstm import Lstm
-from candlewick.plan.nearest import nearest, steps_down
+from candlewick.sizing.nearest import nearest, steps_down
 
 
 def parameters(model):

@@ -16,9 +16,9 @@ from candlewick.core import files
 from candlewick.core.clock import elapsed_s, now_ns
 from candlewick.core.errors import StorageError
 from candlewick.core.progress import Progress, Silent
-from candlewick.plan import bandwidth
-from candlewick.plan.machine import Machine, Measured
 from candlewick.runtime.rates import Trial
+from candlewick.sizing import bandwidth
+from candlewick.sizing.machine import Machine, Measured
 
 LIBRARIES = ("candlewick", "numpy", "numba", "onnxruntime", "onnx", "openvino", "torch", "scikit-learn")
 """Libraries whose version decides what a measurement is worth."""

@@ -2,7 +2,7 @@ import pytest
 
 from candlewick.models._heads import Point
 from candlewick.models.lstm import Lstm
-from candlewick.plan.count import optimiser_bytes, training_bytes
+from candlewick.sizing.count import optimiser_bytes, training_bytes
 
 SPEC = Lstm(layers=2, hidden=12, projection=8)
 

@@ -1,8 +1,8 @@
 import pytest
 
-from candlewick.plan.gate import Figures, gates
-from candlewick.plan.limits import Limits
-from candlewick.plan.samples import SampleCount
+from candlewick.sizing.gate import Figures, gates
+from candlewick.sizing.limits import Limits
+from candlewick.sizing.samples import SampleCount
 
 SAMPLES = SampleCount(rows=2000, effective=400.0)
 GIB = 2**30

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from candlewick.models._base import LayerCount, Model
 from candlewick.models.gradient_boosting import GradientBoosting
 from candlewick.models.lstm import Lstm
-from candlewick.plan.machine import Machine
-from candlewick.plan.scale import by_number, by_power
+from candlewick.sizing.machine import Machine
+from candlewick.sizing.scale import by_number, by_power
 
 PRECISIONS = ("fp32", "bf16", "int8")
 BYTES = {"fp32": 4, "bf16": 2, "int8": 1}

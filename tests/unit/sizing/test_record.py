@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from known_machine import known_machine
 
-from candlewick.plan.record import Outcome, note, past_error
+from candlewick.sizing.record import Outcome, note, past_error
 
 
 def outcome(what: str, predicted: float, measured: float, machine: str | None = None) -> Outcome:

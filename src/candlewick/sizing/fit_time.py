@@ -14,11 +14,11 @@ from candlewick.models.gradient_boosting import GradientBoosting
 from candlewick.models.har import Har
 from candlewick.models.linear import Linear
 from candlewick.models.naive import Naive
-from candlewick.plan.machine import Machine
-from candlewick.plan.scale import by_number
-from candlewick.plan.training_time import Fitting
 from candlewick.runtime.rates import Trial, timed
 from candlewick.samples.dataset import Dataset, Samples
+from candlewick.sizing.machine import Machine
+from candlewick.sizing.scale import by_number
+from candlewick.sizing.training_time import Fitting
 
 _SIZES, _ROUNDS = ((1_000, 10), (8_000, 20)), (5, 25)
 _LENGTH = 22

@@ -8,10 +8,10 @@ from candlewick.core.errors import ConfigError
 from candlewick.models._base import LayerCount
 from candlewick.models._heads import Point
 from candlewick.models.lstm import Lstm
-from candlewick.plan.training_time import Fitting, TrainingTime, training_time, walked
 from candlewick.samples.dataset import Dataset
 from candlewick.samples.roles import Rows
 from candlewick.samples.stream import plan
+from candlewick.sizing.training_time import Fitting, TrainingTime, training_time, walked
 
 WINDOWS = Fitting(rows=3200, validation=0, inputs=8, length=16, batch=32, epochs=20)
 STREAMS = replace(WINDOWS, sampling="streams", length=1, chunk=16, warmup=32)

@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from candlewick.plan.machine import Machine, Measured
+from candlewick.sizing.machine import Machine, Measured
 
 RATES = {"fp32": 100.0, "bf16": 200.0, "int8": 400.0}
 PER_CALL, PER_MULTIPLY_ADD = 1e-4, 1e-10

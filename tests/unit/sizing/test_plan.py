@@ -3,8 +3,8 @@ import sys
 
 
 def test_the_room_is_the_verb_whichever_is_met_first():
-    for first in ("import candlewick.plan.gate", "import candlewick; candlewick.plan"):
-        code = f"{first}\nimport candlewick as cw, candlewick.plan.gate as gate, sys\n"
+    for first in ("import candlewick.sizing.gate", "import candlewick; candlewick.sizing"):
+        code = f"{first}\nimport candlewick as cw, candlewick.sizing.gate as gate, sys\n"
         code += "from candlewick.lab import planning\nplanning.plan = lambda *given: given\n"
         code += "assert cw.plan('quickstart', 'model=linear') == ('quickstart', 'model=linear')\n"
         code += "assert gate.gates\nassert not {'torch', 'sklearn'} & set(sys.modules)"

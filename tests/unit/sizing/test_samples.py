@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from candlewick.plan.samples import count_samples, uniqueness
 from candlewick.samples.roles import Rows
+from candlewick.sizing.samples import count_samples, uniqueness
 from candlewick.testing.model_trial import dataset
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from candlewick.core.errors import ConfigError
 from candlewick.models._base import LayerCount, Model, Network
 from candlewick.models._heads import Head
-from candlewick.plan.count import training_bytes
-from candlewick.plan.fit_time import FitTime, fit_time
-from candlewick.plan.latency import BYTES, PRECISIONS, Latency, latency
-from candlewick.plan.machine import Machine
-from candlewick.plan.training_time import Fitting, TrainingTime, training_time
+from candlewick.sizing.count import training_bytes
+from candlewick.sizing.fit_time import FitTime, fit_time
+from candlewick.sizing.latency import BYTES, PRECISIONS, Latency, latency
+from candlewick.sizing.machine import Machine
+from candlewick.sizing.training_time import Fitting, TrainingTime, training_time
 
 INSTRUMENTS = (1, 32)
 """Instruments that live latency is told for."""

@@ -6,8 +6,8 @@ from candlewick.models._heads import Point
 from candlewick.models.gradient_boosting import GradientBoosting
 from candlewick.models.linear import Linear
 from candlewick.models.lstm import Lstm
-from candlewick.plan.latency import Latency, latency
-from candlewick.plan.machine import Machine
+from candlewick.sizing.latency import Latency, latency
+from candlewick.sizing.machine import Machine
 
 DEEP = Lstm(layers=5, hidden=512, projection=256)
 

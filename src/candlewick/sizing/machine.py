@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from candlewick.core.spec import content_id
-from candlewick.plan.scale import by_power
+from candlewick.sizing.scale import by_power
 
 _METHOD = 1  # raised when what is measured, or how, becomes another
 _OWN_SPREAD = 0.25  # what is above it is other work on the machine

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from candlewick.core import files
-from candlewick.plan.machine import Machine
+from candlewick.sizing.machine import Machine
 
 _KEPT = 1_000  # lines; older ones are of older versions
 

@@ -4,15 +4,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from candlewick.models._base import LayerCount, Model
-from candlewick.plan.advice import Sampling
-from candlewick.plan.count import TrainingBytes
-from candlewick.plan.gate import OUTCOMES, Gate, Outcome, number
-from candlewick.plan.learning_curve import LearningCurve
-from candlewick.plan.machine import Machine
-from candlewick.plan.nearest import Nearest
-from candlewick.plan.predict import Prediction
-from candlewick.plan.record import PastError
-from candlewick.plan.samples import SampleCount
+from candlewick.sizing.advice import Sampling
+from candlewick.sizing.count import TrainingBytes
+from candlewick.sizing.gate import OUTCOMES, Gate, Outcome, number
+from candlewick.sizing.learning_curve import LearningCurve
+from candlewick.sizing.machine import Machine
+from candlewick.sizing.nearest import Nearest
+from candlewick.sizing.predict import Prediction
+from candlewick.sizing.record import PastError
+from candlewick.sizing.samples import SampleCount
 
 
 @dataclass(frozen=True)
