@@ -18,7 +18,7 @@ from candlewick.runtime.rates import Trial
 from candlewick.runtime.session import Precision
 from candlewick.sizing import fit_time
 from candlewick.sizing.machine import Machine
-from candlewick.sizing.measure import Supply, cores, known, measured, this_machine
+from candlewick.sizing.measure import Supply, cores, measured, this_machine
 from candlewick.sizing.plan import ModelPlan, Plan
 from candlewick.sizing.record import past_error
 from candlewick.train.requirement import require_torch
@@ -75,13 +75,15 @@ def _torch_trials(threads: int) -> Iterable[Trial]:
     return trials(threads)
 
 
-def require_affordable(experiment: Experiment, prepared: Prepared, *, workers: int, progress: Progress) -> None:
-    """Say each warning, and refuse what a gate refuses; nothing is measured for it.
+def require_affordable(
+    experiment: Experiment, prepared: Prepared, machine: Machine | None, *, workers: int, progress: Progress
+) -> None:
+    """Say each warning, and refuse what a gate refuses; time and latency only on a machine that was measured.
 
     Raises:
         ConfigError: a gate refuses, with the nearest model that passes and how to override it.
     """
-    found = _planned(experiment, prepared, known() or this_machine(), workers)
+    found = _planned(experiment, prepared, machine or this_machine(), workers)
     for model in found.models:
         for gate in model.gates:
             if gate.outcome == "warn":

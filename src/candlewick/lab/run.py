@@ -18,7 +18,7 @@ from candlewick.lab.experiment import Experiment
 from candlewick.lab.export import export_all
 from candlewick.lab.hindsight import hindsight
 from candlewick.lab.outcome import conclude
-from candlewick.lab.planning import require_affordable
+from candlewick.lab.planning import measured_machine, require_affordable
 from candlewick.lab.prepare import Prepared, prepare, reading_of
 from candlewick.lab.runs import Run
 from candlewick.lab.unit import Unit, complete, flow
@@ -41,7 +41,8 @@ def run(
     data=frame, stamp="close", zone="UTC")`. The folder is `out`, or a new one below `./runs`; `resume` goes on in the
     folder of a run that was stopped, where units that are whole are kept and a half-trained network goes on from its
     last checkpoint to the same bits. `workers` processes fit units side by side (default: one a core); with one unit
-    or one worker everything happens in this process.
+    or one worker everything happens in this process. Where networks are to be trained and this machine is not known, it
+    is measured first, which takes seconds and is done once, so that what was predicted stands beside what came.
 
     Raises:
         ConfigError: the experiment cannot be meant as written, a gate of its `limits` refuses a model (with the
@@ -55,7 +56,8 @@ def run(
     experiment = Experiment.of(experiment, *overrides)
     if data is not None:
         experiment = Experiment.of({**experiment.to_dict(), "data": "given"})
-    if any(isinstance(model, Network) for model in experiment.everything.values()):
+    networks = any(isinstance(model, Network) for model in experiment.everything.values())
+    if networks:
         require_torch()
     folder = Path(resume) if resume else Path(out) if out else _new_folder(experiment)
     progress.say(f"reading {experiment.data.spec_name()}")
@@ -63,13 +65,15 @@ def run(
     for note in prepared.notes:
         progress.say(note)
     workers = workers or os.cpu_count() or 1
-    require_affordable(experiment, prepared, workers=workers, progress=progress)
     if resume and not (folder / "run.json").is_file():
         raise ConfigError(f"{folder} holds no run to resume: there is no run.json.")
+    machine = measured_machine(progress=progress) if networks else known()
+    require_affordable(experiment, prepared, machine, workers=workers, progress=progress)
     ledger.record(prepared.panel.content_hash, [])  # one that cannot be written is told before hours of fitting
     with files.locked(folder / ".lock", wait=False):
         record = _open(folder, experiment, prepared, resuming=resume is not None)
         record |= _carried_out(experiment, prepared, folder, workers, progress)
+        record["plan"] = hindsight(experiment, prepared, record, machine, workers=workers)
         record["seconds"] = record.get("seconds", 0.0) + elapsed_s() - started
         _close(folder, record)
     progress.advance()
@@ -90,7 +94,7 @@ def _carried_out(
     record = {"gradient_flow": gradients, **conclude(experiment, prepared, units, leaks, folder)}
     use = dict.fromkeys((record["verdicts"]["forecast"]["use"], experiment.model_label))
     record["export"] = export_all(Run(folder), tuple(use), prepared, progress)
-    return {**record, "plan": hindsight(experiment, prepared, record, known(), workers=workers)}
+    return record
 
 
 def _close(folder: Path, record: dict[str, Any]) -> None:

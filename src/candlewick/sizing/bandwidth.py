@@ -11,12 +11,15 @@ from numba import types
 
 from candlewick.core.clock import elapsed_s
 from candlewick.core.compiled import compiled
+from candlewick.runtime.kernels._layout import aligned
+from candlewick.runtime.kernels._vector import LINE, load, splat, store, total
 from candlewick.runtime.rates import Trial
 
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 _USUAL = {2: 2**19, 3: 2**23}
 _LARGEST = 2**28
 _TRAFFIC = 2**27
+_STRIDE = 4 * LINE
 
 
 def caches() -> dict[int, int]:
@@ -37,15 +40,20 @@ def trials(threads: int) -> Iterator[Trial]:
     sizes = caches()
     second, third = sizes[2] * threads, sizes[3]
     for bytes_ in sorted({second // 2, min(2 * second, third // 2), third // 2, third, min(4 * third, _LARGEST)}):
-        parts = [np.ones(bytes_ // threads // 8, np.int64) for _ in range(threads)]
+        half = bytes_ // threads // 2 // _STRIDE * _STRIDE
+        parts = [aligned((2 * half // 4,), np.float32) for _ in range(threads)]
+        for part in parts:
+            part[:] = 1.0  # memory that was never written is one page of zeros, read from a cache
         times = max(1, _TRAFFIC // bytes_)
-        halves = [(part[: len(part) // 2], part[len(part) - len(part) // 2 :]) for part in parts]
-        yield _trial("read", bytes_, times, [partial(_read, part, times) for part in parts])
-        yield _trial("copy", bytes_, times, [partial(_copy, *pair, times) for pair in halves])
+        places = [part.ctypes.data for part in parts]
+        yield _trial("read", parts, times, [partial(_read, place, 2 * half, times) for place in places])
+        yield _trial("copy", parts, times, [partial(_copy, place, place + half, half, times) for place in places])
 
 
-def _trial(what: str, bytes_: int, times: int, acts: list[Callable[[], object]]) -> Trial:
-    def seconds() -> float:
+def _trial(what: str, parts: list[np.ndarray], times: int, acts: list[Callable[[], object]]) -> Trial:
+    bytes_ = sum(part.nbytes for part in parts)
+
+    def seconds(parts: list[np.ndarray] = parts) -> float:  # which keeps alive what the addresses are of
         if len(acts) == 1:
             began = elapsed_s()
             acts[0]()
@@ -60,17 +68,21 @@ def _trial(what: str, bytes_: int, times: int, acts: list[Callable[[], object]])
     return Trial(what, "compiled", "fp32", len(acts), (bytes_,), float(bytes_), seconds)
 
 
-@compiled(types.int64(types.int64[::1], types.int64), nogil=True)
-def _read(part: np.ndarray, times: int) -> int:
-    total = 0
-    for again in range(times):
-        for i in range(part.shape[0]):
-            total += part[i] ^ again  # another sum each time, or the compiler would do it once
-    return total
+@compiled(types.float32(types.int64, types.int64, types.int64), nogil=True)
+def _read(place: int, bytes_: int, times: int) -> np.float32:
+    # By whole vectors, as the kernels read weights: by single numbers one core gets half of what memory gives.
+    answer = np.float32(0.0)
+    for _ in range(times):
+        a, b, c, d = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+        for j in range(place, place + bytes_, _STRIDE):
+            a, b = a + load(j), b + load(j + LINE)
+            c, d = c + load(j + 2 * LINE), d + load(j + 3 * LINE)
+        answer += total(a + b) + total(c + d)
+    return answer
 
 
-@compiled(types.void(types.int64[::1], types.int64[::1], types.int64), nogil=True)
-def _copy(source: np.ndarray, target: np.ndarray, times: int) -> None:
-    for again in range(times):
-        for i in range(target.shape[0]):
-            target[i] = source[i] + again
+@compiled(types.void(types.int64, types.int64, types.int64, types.int64), nogil=True)
+def _copy(source: int, target: int, bytes_: int, times: int) -> None:
+    for _ in range(times):
+        for j in range(0, bytes_, LINE):
+            store(target + j, load(source + j))

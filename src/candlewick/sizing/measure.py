@@ -44,7 +44,7 @@ def measured(
     progress: Progress | None = None,
     remeasure: bool = False,
 ) -> Machine:
-    """This machine: as it was measured before, or measured now and kept in the user's cache folder.
+    """This machine: as it was measured before, or measured now and kept beside the ledgers.
 
     `supplies` give the trials of the libraries that are installed, by name. One thread is measured of all of them;
     all cores, and `late` on one thread, as far as they are ready in a few seconds. Others are `left_out`, and what
@@ -97,7 +97,7 @@ def known(progress: Progress | None = None) -> Machine | None:
 
 
 def _path(machine: Machine) -> Path:
-    return files.user_cache() / f"machine-{machine.key}.json"
+    return files.home() / f"machine-{machine.key}.json"
 
 
 def rounds(trials: Sequence[Trial], budget_s: float) -> Iterator[Measured]:

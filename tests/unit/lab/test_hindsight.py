@@ -11,7 +11,7 @@ def test_every_figure_stands_beside_its_prediction_and_the_planner_learns_how_fa
     make, machine, monkeypatch, tmp_path
 ):
     pytest.importorskip("torch")
-    monkeypatch.setattr(running, "known", lambda: machine)
+    monkeypatch.setattr(running, "measured_machine", lambda **_: machine)
     done = run(make(seeds=[0], baselines=["har"]), out=tmp_path / "run", workers=1)
     found = done.record["plan"]
     assert found["machine"] == machine.key

@@ -18,7 +18,6 @@ from candlewick.sizing.machine import Machine
 @pytest.fixture(autouse=True)
 def _this_machine(machine, monkeypatch):
     monkeypatch.setattr(planning, "measured_machine", lambda **_: machine)
-    monkeypatch.setattr(planning, "known", lambda: machine)
 
 
 LARGE = {"name": "lstm", "layers": 10, "hidden": 512}
@@ -156,16 +155,15 @@ def test_a_machine_without_torch_plans_what_it_can(make, machine, monkeypatch):
     assert {gate.name for gate in lstm.gates} == {"latency", "memory", "parameters_per_sample"}
 
 
-def test_a_run_warns_and_measures_nothing(make, monkeypatch):
+def test_a_run_warns_of_what_needs_no_measurement(make, monkeypatch):
     said = []
 
     class Listening(Silent):
         def say(self, text):
             said.append(text)
 
-    monkeypatch.setattr(planning, "measured_machine", None)
     experiment = make(limits={"parameters_per_sample": {"warn": 0.01, "refuse": None}}, baselines=[])
-    planning.require_affordable(experiment, prepare(experiment), workers=1, progress=Listening())
+    planning.require_affordable(experiment, prepare(experiment), None, workers=1, progress=Listening())
     assert [text for text in said if text.startswith("warning: lstm: ")]
 
 

@@ -32,10 +32,10 @@ class Library:
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CANDLEWICK_HOME", str(tmp_path / "unmeasured"))
     monkeypatch.setattr(bandwidth, "trials", lambda threads: ())
-    return tmp_path / "candlewick"
+    return tmp_path / "unmeasured"
 
 
 def measured(library: Library, progress: Heard | None = None, **options: bool) -> Machine:
@@ -77,9 +77,9 @@ def test_an_override_of_instructions_is_measured_anew(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"processor": "x"}'])
-def test_a_damaged_measurement_is_made_anew_with_a_word(cache: Path, content: bytes) -> None:
+def test_a_damaged_measurement_is_made_anew_with_a_word(home: Path, content: bytes) -> None:
     first, heard = measured(Library()), Heard()
-    (file,) = cache.glob("machine-*.json")
+    (file,) = home.glob("machine-*.json")
     file.write_bytes(content)
 
     again = measured(Library(), heard)
@@ -88,11 +88,10 @@ def test_a_damaged_measurement_is_made_anew_with_a_word(cache: Path, content: by
     assert "damaged" in heard.lines[0]
 
 
-def test_an_unwritable_cache_measures_and_says_so(
-    cache: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_an_unwritable_home_measures_and_says_so(
+    home: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache.parent.joinpath("file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent / "file"))
+    home.write_text("")  # a file where the folder should be
 
     with caplog.at_level(logging.WARNING, logger="candlewick"):
         machine = measured(Library())
