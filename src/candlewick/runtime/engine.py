@@ -117,10 +117,11 @@ class Engine:
         return self._arrays()
 
     def restore(self, arrays: Arrays) -> None:
-        """Go on from a `snapshot` of an engine with the same model and instruments.
+        """Go on from a `snapshot` of an engine with the same model, kernel, precision and instruments.
 
         Raises:
-            DataError: it is another model's or other instruments', or its arrays do not fit; nothing has changed then.
+            DataError: it is of another model, arithmetic or other instruments, or its arrays do not fit; nothing has
+                changed then.
         """
         require_fits(arrays, self._arrays())
         for instrument, marks, state in zip(self._instruments, arrays["marks"], arrays["features"], strict=True):
@@ -260,6 +261,7 @@ class Engine:
     def _arrays(self) -> Arrays:
         return {
             "model": as_bytes(self.exported.content_id),
+            "arithmetic": as_bytes(f"{self.session.kernel} {self.session.precision}"),
             "symbols": as_bytes("\n".join(self.symbols)),
             "seq": np.array([self.seq]),
             "marks": np.array([instrument.marks for instrument in self._instruments]),

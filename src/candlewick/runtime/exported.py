@@ -96,13 +96,16 @@ class Exported:
 
     @cached_property
     def content_id(self) -> str:
-        """16 hex digits of sha256 over all that its forecasts depend on: specs, arrays and units."""
+        """16 hex digits of sha256 over all that its forecasts depend on: specs, arrays, units and graphs."""
         specs = (
             *(feature.identity() for feature in self.features.features),
             *(spec.identity() for spec in (self.label, self.model, self.head)),
         )
         digest = hashlib.sha256(canonical_json([*specs, self.length, asdict(self.scale), self.streams, self.warmup]))
-        for arrays in (self.weights, self.scaler, self.calibration):
+        graphs = sorted(self.graphs.items())
+        for precision, graph in graphs:
+            digest.update(f"|{precision}|{graph.opset}|{len(graph.proto)}|".encode() + graph.proto)
+        for arrays in (self.weights, self.scaler, self.calibration, *(graph.weights for _, graph in graphs)):
             for name, array in sorted(arrays.items()):
                 digest.update(f"|{name}|{array.dtype.str}|{array.shape}|".encode())
                 digest.update(np.ascontiguousarray(array).data)

@@ -11,6 +11,8 @@ from candlewick.runtime.arrays import packed, unpacked
 Arrays = dict[str, np.ndarray]
 """What `Engine.snapshot` gives and `Engine.restore` takes."""
 
+_TEXTS = ("model", "arithmetic", "symbols")
+
 
 def save(arrays: Arrays, path: str | Path) -> None:
     """Write a snapshot, whole or not at all."""
@@ -34,15 +36,16 @@ def require_fits(arrays: Arrays, expected: Arrays) -> None:
     """Refuse a snapshot that does not fit an engine whose own would be `expected`.
 
     Raises:
-        DataError: it is of another model or of other instruments, its arrays have other names, shapes or types, or
-            the model's state or its inputs are not finite.
+        DataError: it is of another model or of other instruments, the model was run by another kernel or in another
+            precision (which would go on to other bits than any replay), its arrays have other names, shapes or types,
+            or the model's state or its inputs are not finite.
     """
     _require_same(arrays, expected)
-    for name in ("model", "symbols"):
+    for name in _TEXTS:
         if not np.array_equal(arrays[name], expected[name]):
             raise DataError(
                 f"the snapshot's {name} is {as_text(arrays[name])!r}, the engine's is {as_text(expected[name])!r}. "
-                "Restore it into an engine of the model and the instruments that it was taken from."
+                "Restore it into an engine like the one that it was taken from, or replay history."
             )
     for name, array in arrays.items():
         if (name == "x" or name.startswith("state.")) and not np.isfinite(array).all():
@@ -55,10 +58,10 @@ def _require_same(arrays: Arrays, expected: Arrays) -> None:
         raise DataError(f"a snapshot of this model holds {', '.join(expected)}; missing or foreign were: {wrong}.")
     for name, array in arrays.items():
         wanted = expected[name]
-        if array.dtype != wanted.dtype or (array.shape != wanted.shape and name not in ("model", "symbols")):
+        if array.dtype != wanted.dtype or (array.shape != wanted.shape and name not in _TEXTS):
             raise DataError(
                 f"the snapshot's {name} must be {wanted.dtype} {wanted.shape}, was {array.dtype} {array.shape}. "
-                "Restore it into an engine of the model and the instruments that it was taken from."
+                "Restore it into an engine like the one that it was taken from, or replay history."
             )
 
 

@@ -326,7 +326,7 @@ def test_absent_instruments_do_not_move_by_one_bit(exported):
             assert own.status == forecast.status
     for k, symbol in enumerate(SYMBOLS):
         whole, one = together.snapshot(), alone[symbol].snapshot()
-        for name in whole.keys() - {"model", "symbols", "seq"}:
+        for name in whole.keys() - {"model", "arithmetic", "symbols", "seq"}:
             np.testing.assert_array_equal(whole[name][k], one[name][0], err_msg=f"{name} of {symbol}")
 
 
@@ -348,6 +348,14 @@ def test_a_fork_leaves_its_parent_alone(warm):
     fork.step(10**18, rows)
     assert_same_state(warm, before)
     assert not np.array_equal(fork.snapshot()["state.0"], before["state.0"])
+
+
+@pytest.mark.parametrize(("name", "value"), [("kernel", "onnxruntime"), ("precision", "int8")])
+def test_a_snapshot_of_another_arithmetic_is_refused(warm, name, value):
+    other = engine_of(streaming(), SYMBOLS)
+    setattr(other.session, name, value)
+    with pytest.raises(DataError, match="snapshot's arithmetic is 'compiled fp32', the engine's is"):
+        other.restore(warm.snapshot())
 
 
 def test_a_snapshot_of_another_model_or_of_other_instruments_is_refused(warm):

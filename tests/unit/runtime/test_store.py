@@ -92,6 +92,14 @@ def test_an_opened_model_is_the_saved_one_bit_for_bit(model, tmp_path):
         assert np.array_equal(ours, theirs)
 
 
+def test_another_graph_is_another_model():
+    exported, other = network(), quantised(network().graphs["fp32"])
+    weights = {name: array + 1 if array.dtype == np.float32 else array for name, array in other.weights.items()}
+    variants = [{}, {"int8": other}, {"int8": replace(other, weights=weights)}, {"bf16": other}]
+    ids = {replace(exported, graphs={"fp32": exported.graphs["fp32"], **more}).content_id for more in variants}
+    assert len(ids) == len(variants)
+
+
 def test_weights_are_stored_once(tmp_path):
     folder = saved(network(), tmp_path / "model")
     weights = sum(array.nbytes for array in network().weights.values())
