@@ -149,6 +149,18 @@ def test_a_model_that_forecasts_otherwise_than_it_was_fitted_is_not_exported(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_model_that_gives_no_forecast_where_the_fitted_one_does_is_not_exported(
+    streams: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mute(*given: object) -> Exported:
+        model = exported(*given)  # type: ignore[arg-type]
+        return replace(model, weights={name: array * np.nan for name, array in model.weights.items()})
+
+    monkeypatch.setattr(exporting, "exported", mute)
+    with pytest.raises(TrainingError, match="forecasts otherwise than as it was fitted"):
+        export(streams, model="har", out=tmp_path / "out")
+
+
 def test_a_run_whose_network_cannot_be_exported_is_complete_and_says_why(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
