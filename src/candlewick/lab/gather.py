@@ -65,14 +65,19 @@ def _by_time(parts: Sequence[UnitForecast], data: Dataset, metric: ForecastMetri
     return np.bincount(place, loss, len(times)) / np.bincount(place, minlength=len(times))
 
 
+def by_seed(parts: Sequence[UnitForecast]) -> Iterator[tuple[int, list[UnitForecast]]]:
+    """One model's parts seed by seed, seeds and parts in the order in which they come."""
+    for seed in dict.fromkeys(part.unit.seed for part in parts):
+        yield seed, [part for part in parts if part.unit.seed == seed]
+
+
 def paths(parts: Sequence[UnitForecast]) -> Iterator[tuple[int, UnitForecast]]:
     """Complete out-of-sample histories of one model: (seed, forecasts of every test row once, in order of rows).
 
     Walk-forward and k-fold give one path a seed. Combinatorial splits forecast a row in several folds and give
     as many paths: the k-th of them takes each row's k-th forecast.
     """
-    for seed in dict.fromkeys(part.unit.seed for part in parts):
-        own = [part for part in parts if part.unit.seed == seed]
+    for seed, own in by_seed(parts):
         index = np.concatenate([part.index for part in own])
         order = np.argsort(index, kind="stable")
         first = np.searchsorted(index[order], index[order], side="left")

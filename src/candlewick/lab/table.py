@@ -1,6 +1,6 @@
 """Metric tables: every metric of every model, with an interval and the spread over seeds and folds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from candlewick.evaluate import spread
 from candlewick.evaluate.metrics._base import ForecastMetric, TradingMetric
 from candlewick.evaluate.verdict.words import plain
-from candlewick.lab.gather import Forecasts, UnitForecast
+from candlewick.lab.gather import Forecasts, UnitForecast, by_seed
 from candlewick.lab.trade import Traded
 from candlewick.samples.dataset import Dataset
 
@@ -18,11 +18,11 @@ def forecast_rows(
     forecasts: Forecasts, data: Dataset, metrics: Sequence[ForecastMetric], *, seed: int
 ) -> list[dict[str, Any]]:
     """One row a model and metric: score, interval, by seed and by fold."""
-    by_model = {model: _by_seed(parts, data) for model, parts in forecasts.items()}
+    by_model = {model: {seed: _joined(own, data) for seed, own in by_seed(parts)} for model, parts in forecasts.items()}
     return [
-        _row(model, metric, spread.forecast_spread(metric, by_seed, seed=seed))
+        _row(model, metric, spread.forecast_spread(metric, seeds, seed=seed))
         for metric in metrics
-        for model, by_seed in by_model.items()
+        for model, seeds in by_model.items()
     ]
 
 
@@ -33,9 +33,9 @@ def trading_rows(
     fold = _fold_of_bars(next(iter(forecasts.values())), data, traded.benchmark.t)
     tracks = {model: traded.by_seed(model) for model in traded.tracks} | {"benchmark": {0: traded.benchmark}}
     return [
-        _row(model, metric, spread.track_spread(metric, by_seed, seed=seed, fold=fold))
+        _row(model, metric, spread.track_spread(metric, seeds, seed=seed, fold=fold))
         for metric in metrics
-        for model, by_seed in tracks.items()
+        for model, seeds in tracks.items()
     ]
 
 
@@ -45,15 +45,6 @@ def _row(model: str, metric: ForecastMetric | TradingMetric, found: spread.Sprea
         "over_seeds": found.over_seeds, "over_folds": found.over_folds, **asdict(found),
     }  # fmt: skip
     return dict(plain(row))
-
-
-def _by_seed(parts: Sequence[UnitForecast], data: Dataset) -> dict[int, spread.Forecasts]:
-    return {seed: _joined(own, data) for seed, own in _grouped(parts)}
-
-
-def _grouped(parts: Sequence[UnitForecast]) -> Iterator[tuple[int, list[UnitForecast]]]:
-    for seed in dict.fromkeys(part.unit.seed for part in parts):
-        yield seed, [part for part in parts if part.unit.seed == seed]
 
 
 def _joined(parts: Sequence[UnitForecast], data: Dataset) -> spread.Forecasts:
@@ -70,7 +61,7 @@ def _joined(parts: Sequence[UnitForecast], data: Dataset) -> spread.Forecasts:
 
 def _fold_of_bars(parts: Sequence[UnitForecast], data: Dataset, t: np.ndarray) -> np.ndarray | None:
     """The fold whose test began last before each bar; None where folds share moments (combinatorial splits)."""
-    _, own = next(_grouped(parts))
+    _, own = next(by_seed(parts))
     spans = sorted((data.t[part.index].min(), data.t[part.index].max(), part.unit.fold) for part in own)
     first, last, fold = (np.array(column) for column in zip(*spans, strict=True))
     if np.any(first[1:] <= last[:-1]):
