@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from candlewick.cli.figures import metric_table
 from candlewick.cli.show import Show
 from candlewick.core.errors import ConfigError
+from candlewick.core.words import duration
 
 if TYPE_CHECKING:
     from candlewick.lab.runs import Run
@@ -59,6 +60,8 @@ def tell(run: "Run", show: Show) -> None:
         metric_table(record["trading"], title="trading, net of costs", main=record["model"])
     if record.get("stability"):
         print(f"stable   {_stability(record)}")
+    if planned := _planned(record):
+        print(f"planned  {planned}")
     for model, told in record.get("export", {}).items():
         print(
             f"export   {run.folder / told['folder']}" if told["folder"] else f"export   no {model}: {told['refused']}"
@@ -66,6 +69,16 @@ def tell(run: "Run", show: Show) -> None:
     print(f"run      {run.folder}")
     if run.report.is_file():
         print(f"report   {run.report}")
+
+
+def _planned(record: Mapping[str, Any]) -> str:
+    found = record.get("plan", {}).get("models", {}).get(record["model"], {})
+    kinds = {"fit_seconds": "a fit", "latency_p50_s": "a forecast"}
+    return "; ".join(
+        f"{name} {duration(found[what]['predicted'])}, took {duration(found[what]['measured'])}"
+        for what, name in kinds.items()
+        if what in found
+    )
 
 
 def _stability(record: Mapping[str, Any]) -> str:

@@ -9,8 +9,12 @@ import polars as pl
 import pytest
 
 from candlewick.cli.main import call
+from candlewick.cli.run import tell
+from candlewick.cli.show import Show
+from candlewick.core.words import duration
 from candlewick.data.synthetic import MARKETS
 from candlewick.lab.reference import Reference
+from candlewick.lab.runs import Run
 
 EXPERIMENT = """
 title: Ridge beside HAR on a synthetic market
@@ -26,9 +30,11 @@ baselines: [har]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the experiment and its finished run."""
+def place(tmp_path_factory: pytest.TempPathFactory, measurement: tuple[str, str]) -> Path:
+    """A folder with the experiment and its finished run, on a machine that is known."""
     folder = tmp_path_factory.mktemp("journey")
+    (folder / "home").mkdir()
+    (folder / "home" / measurement[0]).write_text(measurement[1])
     (folder / "mine.yaml").write_text(EXPERIMENT)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CANDLEWICK_HOME", str(folder / "home"))
@@ -50,6 +56,17 @@ def test_a_run_leaves_forecasts_with_their_truth_and_when_it_was_known(place: Pa
     assert {"t", "symbol", "fold", "seed", "value", "truth", "known_at"} <= set(frame.columns)
     assert (frame["known_at"] > frame["t"]).all()
     assert set(frame["model"].unique()) >= {"linear", "har"}
+
+
+def test_a_run_ends_with_what_was_planned_of_it_and_what_it_took(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = Run(place / "run")
+    found = done.record["plan"]["models"]["linear"]
+    shown = ((found["fit_seconds"], "a fit"), (found["latency_p50_s"], "a forecast"))
+    said = [f"{name} {duration(pair['predicted'])}, took {duration(pair['measured'])}" for pair, name in shown]
+    tell(done, Show())
+    assert f"planned  {'; '.join(said)}" in capsys.readouterr().out.splitlines()
 
 
 def test_runs_are_listed_with_their_first_sentence(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

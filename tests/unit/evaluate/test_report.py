@@ -355,7 +355,34 @@ def test_what_may_serve_and_what_may_not_is_told_with_its_figures(variance: Run)
     assert "Ready to serve" in html.headings
     assert "lstm in int8 is refused: forecasts differ by 9.0%." in html.text
     assert "linear is not exported: no operators." in html.text
-    (row,) = [cells for cells in html.table("Largest differences")[1:] if cells[0][0] == "lstm"]
+    (row,) = [cells for cells in html.table("Exported models")[1:] if cells[0][0] == "lstm"]
     assert row[4][1] == [own["difference_to_model"]]
     del given["record"]["export"]
     assert "Ready to serve" not in Parsed(page(**given)).headings
+
+
+def test_what_was_predicted_stands_beside_what_was_measured(variance: Run) -> None:
+    given = parts(variance)
+    latency, fit = {"predicted": 16e-6, "measured": 17.5e-6}, {"predicted": 2.0, "measured": 3.0}
+    given["record"]["plan"] = {"models": {"lstm": {"latency_p50_s": latency, "fit_seconds": fit},
+                                          "linear": {"fit_seconds": fit}, "har": {}}}  # fmt: skip
+    title = "What was predicted"
+    head, *rows = Parsed(page(**given)).table(title)
+    assert [text for text, _ in head] == ["model", "a fit, s", "live p50, µs"]
+    assert [(row[0][0], row[1][1], row[2][1]) for row in rows] == [
+        ("lstm", [2.0, 3.0], [pytest.approx(16), pytest.approx(17.5)]), ("linear", [2.0, 3.0], []),
+    ]  # fmt: skip
+    for nothing in ({"machine": None, "untold": "it was not measured"}, {"models": {"lstm": {}}}, {}):
+        given["record"]["plan"] = nothing
+        read = Parsed(page(**given))
+        assert not [caption for caption in read.tables if caption.startswith(title)]
+        assert ("Nothing was predicted: it was not measured." in read.text) == ("untold" in nothing)
+
+
+def test_columns_that_say_nothing_are_left_out(variance: Run) -> None:
+    given = parts(variance)
+    title = "Spread of skill"
+    assert "an epoch, s" in [text for text, _ in Parsed(page(**given)).table(title)[0]]
+    for took in given["record"]["resources"].values():
+        took["epoch_seconds"] = None
+    assert "an epoch, s" not in [text for text, _ in Parsed(page(**given)).table(title)[0]]
