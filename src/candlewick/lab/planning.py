@@ -59,14 +59,20 @@ def plan(
 
 def measured_machine(*, progress: Progress | None = None, remeasure: bool = False) -> Machine:
     """This machine by every library that is installed: as it was measured before, or measured now."""
-    supplies: dict[str, Supply] = {"runtime": rates.trials, "engine": step_rates.trials, "fits": fit_time.trials}
+    supplies: dict[str, Supply] = {"process": _process}
     if find_spec("torch"):
         supplies["torch"] = _torch_trials
+    # Later than torch, for they load libraries that no process which trains has in its memory.
+    supplies |= {"runtime": rates.trials, "engine": step_rates.trials, "fits": fit_time.trials}
     late = {
         f"compiled networks in {precision}": partial(step_rates.network_trials, precision)
         for precision in get_args(Precision)
     }
     return measured(supplies, late=late, progress=progress, remeasure=remeasure)
+
+
+def _process(threads: int) -> Iterable[Trial]:
+    return [rates.resident("runtime")] if threads == 1 else []
 
 
 def _torch_trials(threads: int) -> Iterable[Trial]:

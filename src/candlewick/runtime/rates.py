@@ -69,7 +69,7 @@ def product(
 
 
 def resident(path: str) -> Trial:
-    """The memory that this process takes now, in bytes, as the work of a trial of no length."""
+    """The memory that this process takes now, in bytes, as the work of a trial whose time says nothing."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
@@ -80,7 +80,6 @@ def resident(path: str) -> Trial:
 def trials(threads: int) -> Iterator[Trial]:
     """Gates, and products through numpy, onnxruntime and OpenVINO, where installed; onnxruntime's need `onnx`."""
     if threads == 1:
-        yield resident("runtime")
         yield _gates()
     yield from _numpy(threads)
     if find_spec("onnx"):

@@ -30,7 +30,7 @@ OVERRIDES = (
 """Environment variables that tell a library to use less of the processor than there is."""
 
 _FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16", "asimddp", "bf16")
-_READY_S, _ROUNDS_S, _PATIENT_S, _MOST = 4.0, 2.0, 10.0, 9
+_READY_S, _ROUNDS_S, _PATIENT_S, _MOST = 4.0, 2.5, 10.0, 9
 _log = logging.getLogger("candlewick")
 
 Supply = Callable[[int], Iterable[Trial]]
@@ -72,7 +72,8 @@ def measured(
             trials += more
         elif name in once or any(True for _ in group()):  # some libraries have nothing for several threads
             left_out.append(name)
-    found = rounds(trials, _PATIENT_S if remeasure else _ROUNDS_S)
+    # Where getting ready took longer, as it does where much had to be compiled, there are fewer rounds.
+    found = rounds(trials, _PATIENT_S if remeasure else deadline + _ROUNDS_S - elapsed_s())
     machine = replace(here, measurements=tuple(found), left_out=tuple(left_out))
     try:
         files.write_json(_path(here), machine.to_dict())

@@ -36,8 +36,8 @@ def trials(threads: int) -> Iterator[Trial]:
     """Loop, optimiser, products and layers."""
     precisions = ("fp32", "bf16") if has_bf16("cpu") else ("fp32",)
     if threads == 1:
-        yield resident("torch")
         yield from _loop()
+        yield resident("torch")  # with what the first updates load
     yield from _optimiser(threads)
     yield from _products(precisions, threads)
     for precision in precisions:

@@ -142,3 +142,20 @@ def test_every_library_multiplies_here_at_a_rate_that_is_possible() -> None:
 
     assert {"numpy", "onnxruntime"} <= paths
     assert all(1e8 < rate < 1e14 for rate in fastest.values())
+
+
+def test_what_took_longer_to_get_ready_is_tried_in_fewer_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, budgets = [0.0], []
+    monkeypatch.setattr(measure, "elapsed_s", lambda: now[0])
+    monkeypatch.setattr(measure, "rounds", lambda trials, budget_s: budgets.append(budget_s) or ())
+
+    for ready in (3.0, 6.0):
+
+        def compiles(threads: int, ready: float = ready) -> Iterator[Trial]:
+            now[0] += ready
+            return iter(())
+
+        monkeypatch.setattr(measure, "cores", lambda: 1)
+        measure.measured({"library": compiles}, late={})
+
+    assert budgets == [pytest.approx(budgets[1] + 3.0), budgets[1]]
