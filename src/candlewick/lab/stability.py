@@ -66,4 +66,4 @@ def _sentence(model: str, found: Stability, kind: str, limit: float) -> str:
         if kind == "over seeds"
         else "What it is worth depends on the stretch of history."
     )
-    return f"{model} is unstable {kind}: its skill varies by {spread:.1%} (limit {limit:.0%}). {remedy}"
+    return f"{model} is unstable {kind}: its skill varies by {spread:.1%}, above the limit of {limit:.0%}. {remedy}"

@@ -28,7 +28,7 @@ def test_seeds_that_disagree_are_told_with_the_limit() -> None:
     found = spread(*rows)
     assert found["models"]["deep"]["over_seeds"] == pytest.approx(0.02**0.5)  # of the skills 0.3 and 0.1
     assert found["sentences"] == [
-        "deep is unstable over seeds: its skill varies by 14.1% (limit 5%). "
+        "deep is unstable over seeds: its skill varies by 14.1%, above the limit of 5%. "
         "More seeds, averaged, or a longer training would show whether that is chance."
     ]
     assert spread(*rows, limit=0.2)["sentences"] == []

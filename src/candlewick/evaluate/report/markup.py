@@ -86,6 +86,15 @@ def span(low: float | None, high: float | None, unit: str = "", *, digits: int =
     return joined(number(low, unit, digits=digits), " to ", number(high, unit, digits=digits))
 
 
+def breakable(name: str) -> Markup:
+    """A name that may break after an underscore, a comma or an opening bracket where its column is narrow.
+
+    >>> breakable("har_long")
+    'har_<wbr>long'
+    """
+    return joined([joined(Markup("<wbr>") if k else None, part) for k, part in enumerate(_BREAKS.split(name))])
+
+
 def words(name: str) -> str:
     """An identifier as people write it.
 
@@ -97,6 +106,7 @@ def words(name: str) -> str:
 
 _WRITTEN = {name.lower(): name for name in ("RMSE", "MAE", "QLIKE")}
 _NAMES = re.compile(r"\b(?:rmse|mae|qlike|sharpe|sortino|brier)\b")
+_BREAKS = re.compile(r"(?<=[_,\[])(?=.)")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 

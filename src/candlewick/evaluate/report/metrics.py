@@ -1,10 +1,9 @@
 """Metric tables: a row a model, a column a metric, each with its interval and spread."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from candlewick.evaluate.report.markup import Content, Markup, element, joined, number, span, table, words
+from candlewick.evaluate.report.markup import Content, Markup, breakable, element, joined, number, span, table, words
 from candlewick.evaluate.report.material import BENCHMARK
 
 
@@ -41,9 +40,7 @@ def _head(row: Mapping[str, Any], *, loss: bool) -> Markup:
 
 def _model(name: str, main: str, trivial: Sequence[str]) -> Markup:
     mark = "main" if name == main else "trivial" if name in trivial else ""
-    # A long name may break at its underscores.
-    parts = [joined(part, Markup("<wbr>")) for part in re.split(r"(?<=_)", name)]
-    return joined(parts, element("small", mark) if mark else "")
+    return joined(breakable(name), element("small", mark) if mark else "")
 
 
 def _best(rows: Sequence[Mapping[str, Any]]) -> float | None:

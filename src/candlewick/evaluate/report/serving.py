@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from candlewick.evaluate.report.markup import Content, Markup, element, joined, number, table
+from candlewick.evaluate.report.markup import Content, Markup, breakable, element, joined, number, table
 
 
 def serving(exports: Mapping[str, Any]) -> Markup:
@@ -16,16 +16,19 @@ def serving(exports: Mapping[str, Any]) -> Markup:
             f"{model} in {precision} {'may serve' if one['allowed'] else 'is refused'}: {one['reason']}."
             for precision, one in judged
         ]
-    head = ["model", "folder", "reference run by", "forecasts", "difference to the fitted model",
-            "difference to the run's forecasts"]  # fmt: skip
+    head: list[Content] = [
+        "model", "folder", "reference run by", "forecasts",
+        ["from the fitted model", element("small", "the head's raw units")],
+        ["from the run's forecasts", element("small", "the label's scale")],
+    ]  # fmt: skip
     rows: list[list[Content]] = [
         [
-            model, element("code", told["folder"]), f"{told['setting']['kernel']} {told['setting']['precision']}",
-            number(told["forecasts"]), number(told["difference_to_model"], digits=2),
-            number(told["difference_to_run"], digits=2),
+            breakable(model), element("code", breakable(told["folder"])),
+            f"{told['setting']['kernel']} {told['setting']['precision']}", number(told["forecasts"]),
+            number(told["difference_to_model"], digits=2), number(told["difference_to_run"], digits=2),
         ]
         for model, told in made.items()
     ]  # fmt: skip
-    title = "Largest differences: in the head's raw units, and in the label's scale"
+    title = "Exported models, and the largest differences of their forecasts"
     notes = element("ul", [element("li", line) for line in said]) if said else None
     return joined(table(head, rows, title=title) if rows else None, notes)
