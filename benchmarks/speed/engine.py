@@ -21,7 +21,7 @@ from _record import record
 from speed.features import minutes
 
 from candlewick.lab.claims.network import deployed, published
-from candlewick.runtime.choose import Setting, choose, open_session
+from candlewick.runtime.choose import Setting, candidates, choose, open_session
 from candlewick.runtime.engine import Engine
 from candlewick.runtime.exported import Exported
 from candlewick.runtime.histogram import Histogram
@@ -64,9 +64,8 @@ def main() -> None:
 
 
 def chosen(exported: Exported, precision: str | None, spinning: bool) -> Setting:
-    best, measured = choose(exported, spinning=spinning)
-    among = [one for one in measured if precision in (None, one.setting.precision)]
-    return best if precision is None else min(among, key=lambda one: one.p50_us).setting
+    possible = candidates(exported, spinning=spinning)
+    return choose(exported, settings=[one for one in possible if precision in (None, one.precision)])[0]
 
 
 def follow(engine: Engine, stamps: list[int], rows: np.ndarray, taken: np.ndarray) -> None:

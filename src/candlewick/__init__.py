@@ -86,9 +86,8 @@ def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'candlewick' has no attribute {name!r}")
     module, _, attribute = _PLACES[name].partition(":")
-    value = getattr(import_module(module), attribute)
-    # `plan` is a room too, which importing the verb has put here: it can be called.
-    return globals().setdefault(name, value)
+    value = globals()[name] = getattr(import_module(module), attribute)
+    return value
 
 
 def __dir__() -> list[str]:

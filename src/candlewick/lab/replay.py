@@ -146,8 +146,7 @@ def _setting(
             f"Here it can be run by: {ways}."
         )
     if "auto" in (precision, threads):
-        measured = tuple(one for one in choose(exported, instruments)[1] if fits(one.setting))
-        return min(measured, key=lambda one: one.p50_us).setting, measured
+        return choose(exported, instruments, settings=possible)
     if reference is not None and precision is None and threads is None and reference.setting in possible:
         return reference.setting, ()
     return possible[0], ()

@@ -1,7 +1,7 @@
 """Which kernel, precision and threads answer soonest on this machine: measured, not assumed."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
@@ -103,15 +103,15 @@ def open_session(exported: Exported, setting: Setting) -> Session:
 
 
 def choose(
-    exported: Exported, instruments: int = 1, *, spinning: bool = False
+    exported: Exported, instruments: int = 1, *, settings: Sequence[Setting] | None = None
 ) -> tuple[Setting, tuple[Measured, ...]]:  # fmt: skip
     """The setting with the lowest median time of a step of so many instruments, and what was measured of each.
 
-    Every candidate is warmed and then stepped in 20 interleaved rounds, about a second in all; one that spins is
-    stepped alone, for it would burn a core of the others. The first of `candidates` whose median is within 3 % of the
-    lowest is taken: fewer threads and fp32 come first.
+    Every one of `settings` (all `candidates` by default) is warmed and then stepped in 20 interleaved rounds, about a
+    second in all; one that spins is stepped alone, for it would burn a core of the others. The first of them whose
+    median is within 3 % of the lowest is taken: among candidates, fewer threads and fp32 come first.
     """
-    settings = candidates(exported, spinning=spinning)
+    settings = candidates(exported) if settings is None else settings
     together = [setting for setting in settings if not setting.spinning]
     rounds = [together, *([setting] for setting in settings if setting.spinning)]
     measured = tuple(one for group in rounds for one in _measured(exported, group, instruments, len(settings)))

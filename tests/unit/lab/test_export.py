@@ -29,7 +29,7 @@ from candlewick.lab.runs import Run
 from candlewick.lab.unit import raw_forecast
 from candlewick.runtime import store
 from candlewick.runtime.choose import candidates
-from candlewick.runtime.exported import Exported
+from candlewick.runtime.exported import Exported, Judged
 
 Make = Callable[..., Experiment]
 
@@ -118,7 +118,8 @@ def test_other_bars_and_other_precisions_are_not_taken_for_the_reference(streams
     assert not reduced.failed
     fastest = replay(streams, precision="fp32", threads="auto")
     assert {one.setting.precision for one in fastest.measured} == {"fp32"}
-    assert fastest.setting == min(fastest.measured, key=lambda one: one.p50_us).setting
+    taken = next(one for one in fastest.measured if one.setting == fastest.setting)
+    assert taken.p50_us <= 1.03 * min(one.p50_us for one in fastest.measured)
 
 
 def test_bits_that_changed_are_noticed(streams: Run, tmp_path: Path) -> None:
@@ -268,6 +269,20 @@ def test_a_precision_that_is_far_off_is_refused_with_its_figures(
     assert "int8" not in {setting.precision for setting in candidates(ready)}
     with pytest.raises(ConfigError, match="int8 is refused for this model: by the onnxruntime kernel"):
         replay(folder, prepare(streams.experiment).panel, precision="int8")
+
+
+def test_of_the_kernels_that_offer_a_precision_the_worst_counts(streams: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared, good = prepare(streams.experiment), Judged(True, 0.01, None, 1_000, "")
+    model = store.open_exported(export_folder(streams, "lstm") / MODEL)
+    model = replace(model, precisions={"bf16": good, "int8": good})
+    tried = [one.precision for one in candidates(model) if one.threads == 1 and one.precision != "fp32"]
+    rows = prepared.folds[1].validation.index[-50:]
+    trivials = {name: offer(streams, name).fitted for name in streams.experiment.trivials}
+    for bad in range(len(tried)):
+        verdicts = iter([replace(good, allowed=k != bad) for k in range(len(tried))])
+        monkeypatch.setattr(precision, "judge", lambda *_, verdicts=verdicts, **__: next(verdicts))
+        found = precision.judged(model, streams.experiment, prepared.data, rows, trivials)
+        assert [name for name, one in found.items() if not one.allowed] == [tried[bad]]
 
 
 def test_instruments_with_less_history_than_the_anchor_are_in_the_reference_from_where_they_are_warm(

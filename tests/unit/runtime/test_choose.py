@@ -1,8 +1,9 @@
 """Settings, the sessions they open, and the one that is taken."""
 
+import itertools
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -119,6 +120,7 @@ class Slow(Session):
 
 class SlowLanes(Lanes):
     clock = 0
+    steps: ClassVar[list[Setting]] = []
 
     def __init__(self, setting: Setting, capacity: int) -> None:
         self.x, self.echo = np.zeros((capacity, 2), np.float32), np.empty((capacity, 0))
@@ -127,6 +129,7 @@ class SlowLanes(Lanes):
 
     def step(self, rows: int) -> None:
         SlowLanes.clock += TIMES[self.setting]
+        SlowLanes.steps.append(self.setting)
 
 
 TIMES: dict[Setting, int] = {}
@@ -141,13 +144,30 @@ def test_the_lowest_median_is_taken_and_the_simplest_within_three_percent(
     times: tuple[int, ...], taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = (Setting("compiled"), Setting("compiled", "int8"), Setting("compiled", "fp32", 2))
-    monkeypatch.setattr(module, "candidates", lambda exported, spinning: settings)
-    monkeypatch.setattr(module, "open_session", lambda exported, setting: Slow(setting))
-    monkeypatch.setattr(module, "elapsed_ns", lambda: SlowLanes.clock)
-    monkeypatch.setitem(globals(), "TIMES", dict(zip(settings, times, strict=True)))
-    setting, measured = choose(any_model(), instruments=2)
+    simulate(dict(zip(settings, times, strict=True)), monkeypatch)
+    setting, measured = choose(any_model(), instruments=2, settings=settings)
     assert setting == settings[taken]
     assert [one.p50_us * 1_000 for one in measured] == pytest.approx(times)
+
+
+def test_what_spins_is_stepped_apart_from_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    asleep = Setting("compiled"), Setting("compiled", threads=2)
+    awake = Setting("compiled", threads=2, spinning=True), Setting("compiled", "int8", threads=2, spinning=True)
+    steps = simulate(dict.fromkeys((*asleep, *awake), 100_000), monkeypatch)
+    choose(any_model(), settings=(*asleep, *awake))
+    turns = [setting for setting, _ in itertools.groupby(steps)]
+    assert [setting for setting in turns if setting.spinning] == list(awake)
+    assert len(turns) > 10  # the others take turns
+
+
+def simulate(times: dict[Setting, int], monkeypatch: pytest.MonkeyPatch) -> list[Setting]:
+    """Let steps take these times by a clock that nothing else moves; what is stepped goes to the list."""
+    steps: list[Setting] = []
+    monkeypatch.setattr(module, "open_session", lambda exported, setting: Slow(setting))
+    monkeypatch.setattr(module, "elapsed_ns", lambda: SlowLanes.clock)
+    monkeypatch.setitem(globals(), "TIMES", times)
+    monkeypatch.setattr(SlowLanes, "steps", steps)
+    return steps
 
 
 def any_model() -> Exported:
