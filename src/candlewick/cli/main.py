@@ -13,7 +13,7 @@ from candlewick.core.errors import CandlewickError, ConfigError, MissingDependen
 from candlewick.core.registry import USER_MODULE
 
 EXIT_CODES = """
-Exit codes: 0 done (for check, audit, check-member and plan: nothing found); 1 something was found;
+Exit codes: 0 done (for check, audit, check-member, plan and replay: nothing found); 1 something was found;
 2 a command, experiment or override that cannot be meant; 3 data; 4 a leak; 5 training; 6 storage;
 7 an optional library is missing; 70 a defect of candlewick; 130 interrupted.
 """
