@@ -1,5 +1,5 @@
 # `make demo` and `make test` set up everything they need in .venv; nothing else has to be run first.
-.PHONY: demo test lint null audit bench constraints clean
+.PHONY: demo test lint null audit bench rivals constraints clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -28,8 +28,13 @@ null: $(VENV)/.ready
 audit: $(VENV)/.ready
 	$(BIN)/python benchmarks/claims/planted_leaks.py
 
+# Both want a machine that does nothing else: a minute, and a quarter of an hour side by side with other libraries.
+bench: MEASURED := startup features windows backtest
+rivals: MEASURED := update step engine training
 bench: $(VENV)/.ready
-	set -e; for file in benchmarks/speed/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+rivals: $(VENV)/.ready-bench
+bench rivals:
+	set -e; for name in $(MEASURED); do echo "== $$name"; $(BIN)/python benchmarks/speed/$$name.py; done
 
 # Pins only: no host names, no local version labels and no CUDA libraries, so that any index and any build of torch fits.
 constraints: $(VENV)/.ready-lint
@@ -52,7 +57,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) install --constraint constraints.txt --editable ".[train,io]"
 	@touch $@
 
-$(VENV)/.ready-test $(VENV)/.ready-lint: $(VENV)/.ready-%: $(VENV)/.ready
+$(VENV)/.ready-test $(VENV)/.ready-lint $(VENV)/.ready-bench: $(VENV)/.ready-%: $(VENV)/.ready
 	@echo "installing the group: $*"
 	@$(PIP) install --constraint constraints.txt --group $*
 	@touch $@

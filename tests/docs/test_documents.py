@@ -98,6 +98,13 @@ def test_commands_and_targets_that_are_named_exist(page: Path) -> None:
     assert set(re.findall(r"(?:`|^\$ )make ([a-z]+)", text, re.MULTILINE)) <= targets
 
 
+def test_every_benchmark_of_speed_has_a_target() -> None:
+    named = re.findall(r"^(?:bench|rivals): MEASURED := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    files = (ROOT / "benchmarks" / "speed").glob("*.py")
+    programs = [file.stem for file in files if 'if __name__ == "__main__"' in file.read_text(encoding="utf-8")]
+    assert sorted(" ".join(named).split()) == sorted(programs)
+
+
 def test_the_readme_example_is_about_twenty_lines() -> None:
     examples = [block.text for block in blocks(ROOT / "README.md") if block.language == "python"]
     assert 10 <= max(len(text.strip().splitlines()) for text in examples) <= 25

@@ -96,7 +96,7 @@ def _fold_curves(units: Sequence[Mapping[str, Any]]) -> Picture:
 
 def _costs(material: Material) -> Markup:
     head = ["model", "parameters", "multiply-adds a row", "fits", "training rows a fit", "epochs to the best",
-            "seconds a fit", "µs a forecast"]  # fmt: skip
+            "seconds a fit", "µs a forecast, in bulk"]  # fmt: skip
     rows: list[list[Content]] = []
     for model in material.models:
         units = material.units(model)
