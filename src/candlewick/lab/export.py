@@ -147,7 +147,7 @@ def write(run: Run, made: Offer, prepared: Prepared, folder: Path, progress: Pro
         "latency_us": replayed.latency["total"].summary(),
     }  # fmt: skip
     store.save(model, folder / MODEL)
-    Reference.of(stretch, replayed, setting).save(folder / REFERENCE)
+    Reference.of(model, stretch, replayed, setting).save(folder / REFERENCE)
     files.write_json(folder / FIGURES, figures)
     return figures
 

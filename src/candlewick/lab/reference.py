@@ -1,10 +1,11 @@
 """What a model forecast when it was exported: every later replay of the same bars must give the same bits."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from candlewick.core import files
 from candlewick.core.errors import StorageError
@@ -12,8 +13,9 @@ from candlewick.core.spec import canonical_json
 from candlewick.data.bars import Panel
 from candlewick.runtime.arrays import packed, unpacked
 from candlewick.runtime.choose import Setting
+from candlewick.runtime.exported import Exported
 from candlewick.runtime.replay import Replayed
-from candlewick.runtime.strict_json import parse
+from candlewick.runtime.strict_json import parse, refused
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +23,7 @@ class Reference:
     """A replay from the anchor, and the stretch of bars it was made of.
 
     Attributes:
+        model: content id of the model that was run.
         symbols: the instruments, stepped together.
         span: int64 (symbols, 2), close of each one's first bar, which is the anchor, and of its last.
         bars: content hash of those bars.
@@ -30,6 +33,7 @@ class Reference:
         raw: float64 (m, outputs), raw outputs.
     """
 
+    model: str
     symbols: tuple[str, ...]
     span: np.ndarray
     bars: str
@@ -39,10 +43,31 @@ class Reference:
     raw: np.ndarray
 
     @classmethod
-    def of(cls, panel: Panel, replayed: Replayed, setting: Setting) -> "Reference":
+    def of(cls, model: Exported, panel: Panel, replayed: Replayed, setting: Setting) -> "Reference":
         """The replay of all of `panel`."""
-        span = np.array([[bars.t[0], bars.t[-1]] for bars in panel.bars])
-        return cls(panel.symbols, span, panel.content_hash, setting, replayed.symbol, replayed.t, replayed.raw)
+        span = np.array([[bars.t[0], bars.t[-1]] for bars in panel.bars]).reshape(-1, 2)
+        return cls(
+            model.content_id,
+            panel.symbols,
+            span,
+            panel.content_hash,
+            setting,
+            replayed.symbol,
+            replayed.t,
+            replayed.raw,
+        )
+
+    def require_of(self, model: Exported) -> None:
+        """Refuse a model that did not make it: its forecasts would differ whatever the machine does.
+
+        Raises:
+            StorageError: the model is another, or was changed.
+        """
+        if self.model != model.content_id or self.raw.shape[1:] != (model.head.outputs,):
+            raise StorageError(
+                f"the reference was made by the model {self.model}, the model beside it is {model.content_id}: one of "
+                "them was changed or comes from elsewhere. Export the model again."
+            )
 
     def cut(self, panel: Panel) -> Panel | None:
         """The reference's own bars within `panel`; None where they are not in it, or not with the same values."""
@@ -66,10 +91,11 @@ class Reference:
 
     def save(self, path: Path) -> None:
         """One safetensors file."""
-        about = {"symbols": list(self.symbols), "bars": self.bars, "setting": asdict(self.setting)}
-        arrays = {"span": self.span, "symbol": self.symbol, "t": self.t, "raw": self.raw}
+        about = {
+            "model": self.model, "symbols": list(self.symbols), "bars": self.bars, "setting": asdict(self.setting),
+        }  # fmt: skip
         encoded = np.frombuffer(canonical_json(about), dtype=np.uint8)
-        files.write_bytes(path, packed({**arrays, "about": encoded}))
+        files.write_bytes(path, packed({**{name: getattr(self, name) for name in _ARRAYS}, "about": encoded}))
 
     @classmethod
     def open(cls, path: Path) -> "Reference":
@@ -79,9 +105,36 @@ class Reference:
             StorageError: missing, damaged, or none.
         """
         try:
-            arrays = unpacked(path.read_bytes(), path.name)
-            about: dict[str, Any] = parse(arrays.pop("about").tobytes(), path.name)
-            setting = Setting(**about["setting"])
-            return cls(tuple(about["symbols"]), bars=about["bars"], setting=setting, **arrays)
-        except (OSError, KeyError, TypeError) as error:
-            raise StorageError(f"{path} could not be read as a reference: {error}. Export the model again.") from error
+            data = path.read_bytes()
+        except OSError as error:
+            raise StorageError(f"{path} could not be read: {error.strerror}. Export the model again.") from error
+        arrays = unpacked(data, path.name)
+        shapes = {name: (array.dtype.type, array.ndim) for name, array in arrays.items()}
+        if shapes != {**_ARRAYS, "about": (np.uint8, 1)} or not _aligned(arrays):
+            raise refused(str(path), f"holds {', '.join(arrays)} of other types or sizes than a reference has")
+        try:
+            about = _About.model_validate(parse(arrays.pop("about").tobytes(), path.name))
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            place = ".".join(str(part) for part in wrong["loc"])
+            raise refused(str(path), f"is wrong at {place}: {wrong['msg']}") from None
+        if len(about.symbols) != len(arrays["span"]):
+            raise refused(str(path), f"has {len(arrays['span'])} spans for {len(about.symbols)} instruments")
+        return cls(about.model, tuple(about.symbols), bars=about.bars, setting=about.setting, **arrays)
+
+
+_ARRAYS = {"span": (np.int64, 2), "symbol": (np.int64, 1), "t": (np.int64, 1), "raw": (np.float64, 2)}
+"""Type and dimensions of each."""
+
+
+class _About(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    model: str
+    symbols: list[str]
+    bars: str
+    setting: Setting
+
+
+def _aligned(arrays: Mapping[str, np.ndarray]) -> bool:
+    rows = {len(arrays[name]) for name in ("symbol", "t", "raw")}
+    return len(rows) == 1 and arrays["span"].shape[1] == 2

@@ -59,6 +59,8 @@ class Replay:
         if self.difference == 0:
             return f"{made}: equal bit for bit to the reference, run by {self.reference}."
         end = " Equal bits were expected." if self.failed else ""
+        if self.reference not in candidates(self.exported):
+            end = " This machine cannot run it as the reference was."
         return (
             f"{made}: they differ from the reference, run by {self.reference}, by up to {self.difference:.2g} of the "
             f"head's raw units.{end}"
@@ -116,7 +118,9 @@ def _opened(
                 f"`candlewick export {run.folder} --model {model}` exports it."
             )
     exported = store.open_exported(folder / MODEL, trust_code=trust_code or run is not None)
-    return exported, Reference.open(folder / REFERENCE), run
+    reference = Reference.open(folder / REFERENCE)
+    reference.require_of(exported)
+    return exported, reference, run
 
 
 def _panel(run: Run | None, bars: Any, options: Mapping[str, Any]) -> Panel:

@@ -137,6 +137,53 @@ def test_bits_that_changed_are_noticed(streams: Run, tmp_path: Path) -> None:
         replay(done)
 
 
+def test_a_reference_is_compared_with_its_own_model_only(streams: Run, tmp_path: Path) -> None:
+    done = copied(streams, tmp_path / "streams")
+    other = next(done.folder / one["folder"] for name, one in done.record["export"].items() if name != "lstm")
+    own = done.folder / "export" / "lstm"
+    shutil.copy(other / REFERENCE, own / REFERENCE)
+    with pytest.raises(StorageError, match=r"the reference was made by the model [0-9a-f]{16}, the model beside it is"):
+        replay(done)
+    shutil.rmtree(own / MODEL)
+    shutil.copytree(other / MODEL, own / MODEL)
+    shutil.copy(streams.folder / "export" / "lstm" / REFERENCE, own / REFERENCE)
+    with pytest.raises(StorageError, match="Export the model again"):
+        replay(done)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"raw": np.zeros((3, 1))}, "of other types or sizes"),
+        ({"raw": np.zeros(5, np.float32)}, "of other types or sizes"),
+        ({"span": np.zeros((1, 3), np.int64)}, "of other types or sizes"),
+        ({"span": np.zeros((4, 2), np.int64)}, "4 spans for 1 instruments"),
+        ({"bars": 5}, "is wrong at bars: Input should be a valid string"),
+    ],
+)
+def test_a_reference_of_impossible_arrays_is_refused(
+    streams: Run, tmp_path: Path, changes: dict[str, object], reason: str
+) -> None:
+    reference = Reference.open(streams.folder / "export" / "lstm" / REFERENCE)
+    replace(reference, **changes).save(tmp_path / REFERENCE)  # type: ignore[arg-type]
+    with pytest.raises(StorageError, match=reason):
+        Reference.open(tmp_path / REFERENCE)
+
+
+def test_a_reference_that_is_missing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=f"{REFERENCE} could not be read: No such file or directory. Export the mod"):
+        Reference.open(tmp_path / REFERENCE)
+
+
+def test_a_machine_that_cannot_run_the_references_kernel_says_so(streams: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("candlewick.runtime.kernels.residual_lstm.compiled_precisions", lambda model: ())
+    found = replay(streams)
+    assert found.setting.kernel == "onnxruntime"
+    assert not found.failed
+    if found.reference is not None and found.reference.kernel == "compiled":
+        assert found.sentence.endswith("This machine cannot run it as the reference was.")
+
+
 def test_a_model_that_forecasts_otherwise_than_it_was_fitted_is_not_exported(
     streams: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
