@@ -15,6 +15,15 @@ def some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def number(value: float) -> str:
+    """Three digits, all of those before the point, without an exponent for what is large.
+
+    >>> number(0.04567), number(12.345), number(999.6), number(9_981_952)
+    ('0.0457', '12.3', '1,000', '9,981,952')
+    """
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def duration(seconds: float) -> str:
     """Seconds in the unit that a person would choose.
 

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from candlewick.core.words import duration
+from candlewick.core.words import duration, number
 from candlewick.samples.dataset import Dataset
 from candlewick.samples.roles import Rows
 from candlewick.samples.stream import plan as stream_plan
-from candlewick.sizing.gate import number
 
 _WORTH = 1.5
 """A way that is cheaper by less than this factor is not worth a word."""

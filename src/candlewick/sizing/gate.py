@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from candlewick.core.words import duration
+from candlewick.core.words import duration, number
 from candlewick.sizing.limits import Limit, Limits
 from candlewick.sizing.samples import SampleCount
 
@@ -142,12 +142,3 @@ def _judged(
 
 def _moment(seconds: float) -> str:
     return f"{number(1e3 * seconds)} ms" if seconds >= 1e-3 else f"{number(1e6 * seconds)} us"
-
-
-def number(value: float) -> str:
-    """Three digits, without an exponent.
-
-    >>> number(0.04567), number(12.345), number(2345.6)
-    ('0.0457', '12.3', '2,346')
-    """
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

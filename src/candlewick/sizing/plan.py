@@ -3,10 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from candlewick.core.words import number
 from candlewick.models._base import LayerCount, Model
 from candlewick.sizing.advice import Sampling
 from candlewick.sizing.count import TrainingBytes
-from candlewick.sizing.gate import OUTCOMES, Gate, Outcome, number
+from candlewick.sizing.gate import OUTCOMES, Gate, Outcome
 from candlewick.sizing.learning_curve import LearningCurve
 from candlewick.sizing.machine import Machine
 from candlewick.sizing.nearest import Nearest

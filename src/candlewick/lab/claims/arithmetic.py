@@ -1,6 +1,7 @@
 """Figures that are decided by counting."""
 
-from candlewick.lab.claims.claim import Answer, Bench, Figure, Question, Reading, judge, number
+from candlewick.core.words import number
+from candlewick.lab.claims.claim import Answer, Bench, Figure, Question, Reading, judge
 from candlewick.lab.claims.network import HIDDEN, LAYERS, PROJECTION
 from candlewick.models._heads import Point
 from candlewick.models.lstm import Lstm

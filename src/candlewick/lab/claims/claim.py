@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from candlewick.core.progress import Progress
+from candlewick.core.words import number
 from candlewick.models.lstm import Lstm
 from candlewick.sizing.machine import Machine
 
@@ -186,17 +187,6 @@ def judge(figure: Figure, readings: Sequence[Reading], *, limit: float | None = 
         return Verdict("not reached here", f"{closest}, not {figure.say()}, while {said}.")
     reached = f" Reached: {closest}." if closest else ""
     return Verdict("impossible here", f"{said}, not {figure.say()}.{reached}")
-
-
-def number(value: float) -> str:
-    """Three significant digits, whole numbers whole.
-
-    >>> number(9_981_952), number(1234.5), number(0.0834)
-    ('9,981,952', '1,234', '0.0834')
-    """
-    if float(value).is_integer() or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
 
 
 def _closest(figure: Figure, readings: Sequence[Reading]) -> str:

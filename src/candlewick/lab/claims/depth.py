@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from candlewick.core.words import number
 from candlewick.evaluate.statistics.bootstrap import Interval
-from candlewick.lab.claims.claim import Answer, Bench, Figure, Question, Reading, Verdict, Word, judge, number
+from candlewick.lab.claims.claim import Answer, Bench, Figure, Question, Reading, Verdict, Word, judge
 from candlewick.lab.compare import compare
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.prepare import prepare

@@ -7,7 +7,8 @@ import numpy as np
 
 from candlewick.core.clock import elapsed_s
 from candlewick.core.random import stream
-from candlewick.lab.claims.claim import Answer, Bench, Figure, Question, Reading, Verdict, judge, number
+from candlewick.core.words import number
+from candlewick.lab.claims.claim import Answer, Bench, Figure, Question, Reading, Verdict, judge
 from candlewick.lab.claims.network import deployed, multiply_adds
 from candlewick.runtime.choose import Setting, candidates, open_session
 from candlewick.runtime.exported import Exported

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 from candlewick.core.clock import iso
-from candlewick.lab.claims.claim import Claim, Reading, number
+from candlewick.core.words import number
+from candlewick.lab.claims.claim import Claim, Reading
 from candlewick.lab.claims.latency import peaks
 from candlewick.lab.claims.run import Claims
 

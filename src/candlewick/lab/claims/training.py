@@ -7,7 +7,8 @@ import numpy as np
 
 from candlewick.core.clock import elapsed_s
 from candlewick.core.random import stream
-from candlewick.lab.claims.claim import Answer, Bench, Figure, Question, Reading, judge, number
+from candlewick.core.words import number
+from candlewick.lab.claims.claim import Answer, Bench, Figure, Question, Reading, judge
 from candlewick.lab.claims.latency import WINDOW, fastest, peaks
 from candlewick.lab.claims.network import INPUTS, fresh_weights, multiply_adds
 from candlewick.models._heads import HeadScale, Point
