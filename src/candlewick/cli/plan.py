@@ -1,12 +1,11 @@
 """What an experiment will cost, before it is trained."""
 
-import shutil
 import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from candlewick.cli.show import Show, table
+from candlewick.cli.show import Show, table, width
 from candlewick.core.words import duration, some
 
 if TYPE_CHECKING:
@@ -71,12 +70,11 @@ def _tell(plan: "Plan") -> None:
 
 
 def _line(name: str, text: str) -> None:
-    width = shutil.get_terminal_size((100, 24)).columns
-    print(textwrap.fill(f"{name:<8} {text}", width, subsequent_indent=" " * 9, break_on_hyphens=False))
+    print(textwrap.fill(f"{name:<8} {text}", width(), subsequent_indent=" " * 9, break_on_hyphens=False))
 
 
 def _machine(machine: "Machine") -> None:
-    _line("machine", f"{machine.processor}, {machine.cores} cores, {machine.memory / 2**30:.1f} GiB")
+    _line("machine", f"{machine.words}, {machine.memory / 2**30:.1f} GiB")
     for precision in ("fp32", "bf16", "int8"):
         if peak := machine.peak(precision):
             rate, path = peak

@@ -1,6 +1,7 @@
 """How every command speaks: tables for people, one JSON document for programs, progress on standard error."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -56,7 +57,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
         shown.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for line in lines:
         shown.add_row(*(Text(_cell(value)) for value in line))
-    Console(highlight=False, width=None if sys.stdout.isatty() else 120).print(shown)
+    Console(highlight=False, width=width()).print(shown)
+
+
+def width() -> int:
+    """Columns of the terminal, or what `COLUMNS` says; 120 where there is neither, as in a pipe."""
+    return shutil.get_terminal_size((120, 24)).columns
 
 
 def _cell(value: object) -> str:

@@ -81,9 +81,8 @@ def _gates(figures: Figures, limits: Limits) -> Iterator[Gate]:
     if figures.memory is not None and figures.machine_memory is not None:
         share = figures.memory / figures.machine_memory
         said = (
-            f"training takes {'more than ' if figures.memory_at_least else ''}{number(figures.memory / _GIB)} GiB "
-            f"at its peak, {100 * share:.3g} % of the machine's "
-            f"{number(figures.machine_memory / _GIB)} GiB"
+            f"fits side by side take {'more than ' if figures.memory_at_least else ''}{number(figures.memory / _GIB)} "
+            f"GiB at their peak, {number(100 * share)} % of the machine's {number(figures.machine_memory / _GIB)} GiB"
         )
         yield _at_most("memory", share, limits.memory, said, " of it")
     if figures.training is not None:

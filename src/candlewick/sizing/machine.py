@@ -91,6 +91,11 @@ class Machine:
         return content_id({"method": _METHOD, **facts})
 
     @property
+    def words(self) -> str:
+        """Its processor and how many cores of it."""
+        return f"{self.processor}, {self.cores} {'core' if self.cores == 1 else 'cores'}"
+
+    @property
     def trains(self) -> bool:
         """Whether torch was measured; without it nothing can be said about training networks."""
         return any(m.path.startswith("torch") for m in self.measurements)

@@ -58,7 +58,7 @@ def measured(
     progress, here = progress or Silent(), this_machine()
     if not remeasure and (kept := known(progress)) is not None:
         return kept
-    progress.say(f"measuring this machine ({here.processor}, {here.cores} cores), once")
+    progress.say(f"measuring this machine ({here.words}), once")
     deadline = math.inf if remeasure else elapsed_s() + _READY_S
     supplies = {**supplies, "bandwidth": bandwidth.trials}  # last, for its arrays are large
     trials = [trial for supply in supplies.values() for trial in _warm(supply(1), math.inf)]

@@ -91,3 +91,10 @@ def test_a_limit_that_does_not_exist_is_told_with_the_nearest(planned):
     code, _, err = planned("limits.latancy.refuse=1")
     assert code == 2
     assert "latency" in err
+
+
+def test_it_keeps_to_the_width_of_the_terminal(planned, monkeypatch):
+    for columns in (80, 120, 160):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        longest = max(len(line.rstrip()) for line in planned("limits.latency.refuse=0.001")[1].splitlines())
+        assert 0.7 * columns < longest <= columns

@@ -25,7 +25,11 @@ def test_parameters_are_held_against_effective_samples(parameters, outcome):
     ("name", "figures", "sentence"),
     [
         ("latency", {"latency": 0.0101, "precision": "int8"}, "10.1 ms at p99 in int8. Refused from 10 ms."),
-        ("memory", {"memory": 15 * GIB, "machine_memory": 16 * GIB}, "15 GiB at its peak, 93.8 % of the machine's 16"),
+        (
+            "memory",
+            {"memory": 15 * GIB, "machine_memory": 16 * GIB},
+            "15 GiB at their peak, 93.8 % of the machine's 16",
+        ),
     ],
 )
 def test_defaults_refuse(name, figures, sentence):
@@ -35,6 +39,11 @@ def test_defaults_refuse(name, figures, sentence):
     freed = judged(name, {name: {"refuse": None}}, **figures)
     assert freed.outcome == "pass"
     assert freed.sentence.endswith("No limit is set.")
+
+
+def test_what_no_machine_could_hold_is_told_without_an_exponent():
+    gate = judged("memory", memory=340 * GIB, machine_memory=16 * GIB)
+    assert "340 GiB at their peak, 2,125 % of the machine's 16 GiB" in gate.sentence
 
 
 def test_training_time_has_a_limit_only_where_one_is_set():

@@ -64,3 +64,7 @@ def test_a_middle_round_counts_only_as_far_as_it_may_be_the_works_own() -> None:
 
     assert type(row)(**{**vars(row), "spread": 0.1}).typical == pytest.approx(1.1 * row.seconds)
     assert type(row)(**{**vars(row), "spread": 9.0}).typical == pytest.approx(1.25 * row.seconds)
+
+
+def test_one_core_is_one_core() -> None:
+    assert (known_machine().words, known_machine(cores=1).words) == ("a known one, 2 cores", "a known one, 1 core")
