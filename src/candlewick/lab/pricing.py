@@ -112,16 +112,17 @@ class Pricing:
 
     def fits(self, model: Model) -> AllFits | None:
         """All fits of the model, side by side on the workers; None where their time cannot be told."""
-        precision = self._precision(model)
+        threads = self.experiment.train.threads if isinstance(model, Network) else 1
+        at_once = max(1, min(self.workers, self.machine.cores // threads))  # more of them only share the cores
         times = [self.time(model, fold) for fold in self.prepared.folds]
         known = [time for time in times if time is not None] * self._seeds(model)
         if not self.machine.measurements or len(known) < len(times) * self._seeds(model):
             return None
         return AllFits(
             number=len(known),
-            precision=precision,
-            shortest=wall_time((time.shortest for time in known), self.workers),
-            longest=wall_time((time.longest for time in known), self.workers),
+            precision=self._precision(model),
+            shortest=wall_time((time.shortest for time in known), at_once),
+            longest=wall_time((time.longest for time in known), at_once),
         )
 
     def latency(self, model: Model, precision: str, instruments: int) -> Latency | None:

@@ -120,6 +120,15 @@ def test_what_it_takes_is_predicted_for_every_model(make, machine):
     assert {gate.name for gate in lstm.gates} == {"latency", "memory", "training_time", "parameters_per_sample"}
 
 
+def test_fits_that_share_cores_are_done_no_sooner(make, machine):
+    assert machine.cores == 2
+    plain = make(seeds=[0, 1, 2])
+    two, crowd = (plan(plain, workers=workers).models[0] for workers in (2, 64))
+    assert crowd.fits == two.fits
+    wide = Experiment.of(plain, "train.threads=2")
+    assert plan(wide, workers=2).models[0].fits == plan(wide, workers=1).models[0].fits
+
+
 def test_bf16_is_taken_where_it_is_worth_it_and_measured(make, machine, monkeypatch):
     train = {"sampling": "streams", "precision": "auto", "batch": 4, "chunk": 32, "warmup": 32, "epochs": 3}
     large = {"name": "lstm", "layers": 2, "hidden": 256}
