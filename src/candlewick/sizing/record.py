@@ -78,7 +78,8 @@ def note(outcomes: Sequence[Outcome], *, path: Path | None = None) -> None:
 
 def past_error(machine: Machine, *, path: Path | None = None) -> PastError:
     """The median error of what was told on this machine; lines that are damaged do not count."""
-    own = [outcome for outcome in _read(path or _path()) if outcome.machine == machine.key]
+    key = machine.key  # asked once: it takes a digest
+    own = [outcome for outcome in _read(path or _path()) if outcome.machine == key]
     time = [outcome.error for outcome in own if outcome.what == "time"]
     latency = [outcome.error for outcome in own if outcome.what == "latency"]
     return PastError(
