@@ -23,7 +23,7 @@ from candlewick.lab.prepare import Prepared, prepare, reading_of
 from candlewick.lab.runs import Run
 from candlewick.lab.unit import Unit, complete, flow
 from candlewick.models._base import Estimator, Network
-from candlewick.sizing.measure import known
+from candlewick.sizing.measure import cores, known
 from candlewick.train.requirement import require_torch
 
 _LIBRARIES = ("candlewick", "numpy", "numba", "scipy", "scikit-learn", "polars", "arch", "torch")
@@ -64,7 +64,7 @@ def run(
     prepared = prepare(experiment, reading_of(data, reading))
     for note in prepared.notes:
         progress.say(note)
-    workers = workers or os.cpu_count() or 1
+    workers = workers or cores()
     if resume and not (folder / "run.json").is_file():
         raise ConfigError(f"{folder} holds no run to resume: there is no run.json.")
     machine = measured_machine(progress=progress) if networks else known()

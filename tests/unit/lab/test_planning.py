@@ -8,6 +8,7 @@ import pytest
 from candlewick.core.errors import ConfigError
 from candlewick.core.progress import Silent
 from candlewick.lab import planning
+from candlewick.lab import run as running
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.planning import plan
 from candlewick.lab.prepare import prepare
@@ -118,6 +119,16 @@ def test_what_it_takes_is_predicted_for_every_model(make, machine):
     alone = plan(make(seeds=[0, 1, 2]), workers=1).models[0]
     assert alone.fits.longest == pytest.approx(2 * lstm.fits.longest, rel=0.3)
     assert {gate.name for gate in lstm.gates} == {"latency", "memory", "training_time", "parameters_per_sample"}
+
+
+def test_a_run_has_as_many_processes_as_it_may_use_cores(make, monkeypatch, tmp_path):
+    def asked(*_, workers, **__):
+        raise ConfigError(f"{workers} workers")
+
+    monkeypatch.setattr(running, "require_affordable", asked)
+    monkeypatch.setattr(running, "cores", lambda: 3)
+    with pytest.raises(ConfigError, match="3 workers"):
+        run(make(model="linear"), out=tmp_path / "run")
 
 
 def test_fits_that_share_cores_are_done_no_sooner(make, machine):
