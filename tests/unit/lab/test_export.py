@@ -237,6 +237,13 @@ def test_an_export_that_was_stopped_is_made_again_and_a_whole_one_kept(streams: 
     assert replay(again).difference == 0
 
 
+def test_two_processes_do_not_export_into_one_run(streams: Run, tmp_path: Path) -> None:
+    done = copied(streams, tmp_path / "streams")
+    with files.locked(done.folder / ".lock"), pytest.raises(StorageError, match="being worked on by another process"):
+        export(done, model="naive mean")
+    assert not export_folder(done, "naive mean").exists()
+
+
 def test_every_model_of_a_run_can_be_exported_elsewhere_and_only_with_its_own_data(
     streams: Run, tmp_path: Path
 ) -> None:

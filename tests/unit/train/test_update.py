@@ -10,6 +10,7 @@ from tiny_fits import Recurrent  # noqa: E402
 from candlewick.core.errors import ConfigError, DataError, TrainingError  # noqa: E402
 from candlewick.core.random import seed_for  # noqa: E402
 from candlewick.models._heads import Classes, Gaussian, HeadScale, Point  # noqa: E402
+from candlewick.models.blocks.residual_lstm import ResidualLstm  # noqa: E402
 from candlewick.models.lstm import Lstm  # noqa: E402
 from candlewick.train.checkpoint import weights_hash  # noqa: E402
 from candlewick.train.losses import loss_for  # noqa: E402
@@ -194,6 +195,34 @@ def test_weights_are_copied_in_and_out():
     taken = learner.weights()
     walk(learner, samples(1))
     assert weights_hash(given) == weights_hash(taken) == start
+
+
+def test_no_gradient_of_a_recurrent_matrix_is_written_down(monkeypatch):
+    seen, step = [], OuterAdamW.step
+
+    def noted(self, gradients):
+        seen.append([(len(d), len(x)) for d, x in gradients])
+        step(self, gradients)
+
+    monkeypatch.setattr(OuterAdamW, "step", noted)
+    walk(updater(), samples(1))
+    walk(updater(sampling="windows"), samples(1, streams=False))  # many steps: its gradient is no outer product
+    assert seen == [[(64, INPUTS), (64, 16), (64, 16), (64, 16), (64, 16), (64, 16)], []]
+
+
+def test_onednn_is_left_out_of_single_steps_and_comes_back(monkeypatch):
+    seen, forward = [], ResidualLstm.forward
+
+    def noted(self, *given):
+        seen.append(torch.backends.mkldnn.enabled)
+        return forward(self, *given)
+
+    learners = updater(), updater(sampling="windows")
+    monkeypatch.setattr(ResidualLstm, "forward", noted)
+    walk(learners[0], samples(1))
+    walk(learners[1], samples(1, streams=False))
+    assert seen == [False, True]
+    assert torch.backends.mkldnn.enabled
 
 
 def test_outer_adamw_follows_adamw_and_its_bits_do_not_depend_on_threads():
