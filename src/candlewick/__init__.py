@@ -3,6 +3,7 @@
 `import candlewick as cw` costs next to nothing: every name below is imported when it is first used.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from candlewick.lab.runs import list_runs, open_run
     from candlewick.labels import LABELS
     from candlewick.models import MODELS
+
+# onnxruntime 1.31 sends usage data from threads of its own unless this stands before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "FEATURES",

@@ -2,6 +2,8 @@
 
 import os
 import resource
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -158,3 +160,24 @@ def test_the_process_is_left_as_it_was():
     before = dict(os.environ), os.sched_getaffinity(0)
     session(threads=2, spinning=True).begin(1).step(1)
     assert (dict(os.environ), os.sched_getaffinity(0)) == before
+
+
+def test_onnxruntime_sends_nothing_and_begins_no_threads_of_its_own():
+    program = """
+import os, sys
+import candlewick
+import numpy
+before = len(os.listdir("/proc/self/task"))
+import onnxruntime
+print(os.environ["ORT_DISABLE_TELEMETRY"], len(os.listdir("/proc/self/task")) - before)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+
+    def told(**more: str) -> str:
+        ran = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={**environment, **more}
+        )
+        return ran.stdout.strip()
+
+    assert told() == "1 0"
+    assert told(ORT_DISABLE_TELEMETRY="0").startswith("0")  # whoever means it may have it
