@@ -1,5 +1,6 @@
 """Planning of an experiment: exact where it counts, refusing with a remedy, cheap where a run asks."""
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from candlewick.core.progress import Silent
 from candlewick.lab import planning
 from candlewick.lab import run as running
 from candlewick.lab.experiment import Experiment
-from candlewick.lab.planning import plan
+from candlewick.lab.planning import measured_machine, plan
 from candlewick.lab.prepare import prepare
 from candlewick.lab.run import run
 from candlewick.sizing.machine import Machine
@@ -119,6 +120,16 @@ def test_what_it_takes_is_predicted_for_every_model(make, machine):
     alone = plan(make(seeds=[0, 1, 2]), workers=1).models[0]
     assert alone.fits.longest == pytest.approx(2 * lstm.fits.longest, rel=0.3)
     assert {gate.name for gate in lstm.gates} == {"latency", "memory", "training_time", "parameters_per_sample"}
+
+
+def test_a_training_process_is_weighed_before_libraries_are_loaded_that_it_does_not_have(monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setattr(planning, "measured", lambda supplies, **_: supplies)
+    supplies = measured_machine()
+    assert [trial.path for trial in supplies["process"](1)] == ["runtime"]
+    assert list(supplies)[:2] == ["process", "torch"]
+    whats = [trial.what for trial in itertools.islice(supplies["torch"](1), 5)]
+    assert whats.index("resident") > whats.index("streams loop")  # with what the first update loads
 
 
 def test_a_run_has_as_many_processes_as_it_may_use_cores(make, monkeypatch, tmp_path):
