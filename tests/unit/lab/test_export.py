@@ -13,13 +13,15 @@ import pytest
 
 from candlewick.core import files
 from candlewick.core.errors import ConfigError, DataError, StorageError, TrainingError
+from candlewick.core.progress import Silent
 from candlewick.data.bars import Panel
 from candlewick.data.synthetic import MARKETS
 from candlewick.lab import export as exporting
 from candlewick.lab import precision
+from candlewick.lab import refit as refitting
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.export import FIGURES, MODEL, REFERENCE, TOLERANCE, export, export_folder
-from candlewick.lab.offer import exported, offer
+from candlewick.lab.offer import Offer, exported, offer
 from candlewick.lab.predict import predict
 from candlewick.lab.prepare import prepare
 from candlewick.lab.reference import Reference
@@ -239,9 +241,36 @@ def test_an_export_that_was_stopped_is_made_again_and_a_whole_one_kept(streams: 
 
 def test_two_processes_do_not_export_into_one_run(streams: Run, tmp_path: Path) -> None:
     done = copied(streams, tmp_path / "streams")
+    folder = export_folder(done, "lstm")
+    (folder / FIGURES).unlink()
     with files.locked(done.folder / ".lock"), pytest.raises(StorageError, match="being worked on by another process"):
-        export(done, model="naive mean")
-    assert not export_folder(done, "naive mean").exists()
+        export(done)
+    assert (folder / MODEL / store.CARD).is_file()  # the other process may be writing it
+
+
+def test_a_refit_trains_for_the_best_number_of_epochs_and_stops_no_earlier(
+    streams: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, seen, fit = copied(streams, tmp_path / "streams"), [], refitting.fit
+    for path in (done.folder / "units").glob("lstm*/record.json"):
+        files.write_json(path, files.read_json(path) | {"best_epoch": 2})
+
+    def noted(experiment: Experiment, *given: object, **more: object) -> object:
+        seen.append((experiment.train.epochs, experiment.train.patience))
+        fitted, record = fit(experiment, *given, **more)  # type: ignore[arg-type]
+        return replace(fitted, calibration={}), record
+
+    monkeypatch.setattr(refitting, "fit", noted)
+    assert done.experiment.train.epochs == 3
+    calibration = {"spread": np.array([2.0])}
+    monkeypatch.setattr(refitting, "offer", lambda *given: with_calibration(offer(*given), calibration))
+    made = refitting.refitted(done, "lstm", prepare(done.experiment), Silent())
+    assert seen == [(2, None)]
+    assert made.fitted.calibration == calibration  # there are no rows left to fit another on
+
+
+def with_calibration(offered: Offer, calibration: dict[str, np.ndarray]) -> Offer:
+    return replace(offered, fitted=replace(offered.fitted, calibration=calibration))
 
 
 def test_every_model_of_a_run_can_be_exported_elsewhere_and_only_with_its_own_data(
