@@ -105,6 +105,13 @@ class Experiment(Spec):
                 data[field] = [v.to_dict() for v in value] if isinstance(value, tuple) else value.to_dict()
         return data
 
+    @property
+    def sources(self) -> dict[str, str | None]:
+        """sha256 of the user's file behind each member of their own, by its name."""
+        values = [getattr(self, field) for field in _FAMILIES]
+        members = [member for value in values for member in (value if isinstance(value, tuple) else (value,))]
+        return {m.spec_name(): m.source_hash for m in members if m is not None and m.source_file}
+
     def identity(self) -> dict[str, Any]:
         """What is done: not the title, which is for people, nor the limits, which decide only whether it is done."""
         return {**{key: value for key, value in super().identity().items() if key != "limits"}, "title": ""}

@@ -33,9 +33,11 @@ def offer(run: Run, model: str) -> Offer:
     """The last fold's fit, whose training rows reach furthest, with the seed of best validation loss.
 
     Raises:
-        ConfigError: the run has no such model, or has not fitted it yet.
+        ConfigError: the run has no such model, has not fitted it yet, or a member's own file was changed since: what
+            was fitted is of no use to other features.
     """
     require_model(run, model)
+    _require_same_sources(run)
     places = [path.parent for path in (run.folder / "units").glob("*/record.json")]
     records = [(files.read_json(place / "record.json"), place) for place in places]
     own = [(record, place) for record, place in records if record["model"] == model]
@@ -60,6 +62,16 @@ def require_model(run: Run, model: str) -> None:
     """
     if model not in run.experiment.everything:
         raise ConfigError(f"the run has no model {model!r}. It has: {', '.join(run.experiment.everything)}.")
+
+
+def _require_same_sources(run: Run) -> None:
+    fitted = run.record.get("sources", {})  # runs of older versions do not tell
+    for name, source in run.experiment.sources.items():
+        if fitted.get(name, source) != source:
+            raise ConfigError(
+                f"{name.partition(':')[0]} was changed since {run.folder} was fitted with it. "
+                "Put back the file as it was, or run the experiment again."
+            )
 
 
 def exported(run: Run, offered: Offer) -> Exported:

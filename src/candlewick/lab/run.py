@@ -153,6 +153,7 @@ def _open(folder: Path, experiment: Experiment, prepared: Prepared, *, resuming:
         "started": now_ns(),
         "data": prepared.facts,
         "versions": _versions(),
+        "sources": experiment.sources,
         "machine": {"processor": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
     }
     files.write_json(folder / "experiment.json", experiment.to_dict())

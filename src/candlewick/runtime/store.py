@@ -220,11 +220,15 @@ def _require_trusted(card: _Card, trust_code: bool) -> None:
         if not trust_code:
             raise StorageError(
                 f"the model has {name} from a file of its maker, was opened without trust in code. "
-                "Loading that file runs it. If it is yours, open the model with trust_code=True."
+                "Loading that file runs it. If it is yours, say so with trust_code=True (--trust-code)."
             )
         path = Path(name.partition(":")[0])
         if not path.is_file() or files.sha256(path) != card.sources.get(name):
-            raise refused(name, "is not the source that the model was trained with")
+            fate = "was changed since" if path.is_file() else "is gone"
+            raise StorageError(
+                f"the model was trained with the file {path}, which {fate}. Nothing was loaded. "
+                "Put back the file as it was, or train the model again."
+            )
 
 
 def _rebuilt(card: _Card, folder: Path, contents: Mapping[str, bytes]) -> Exported:

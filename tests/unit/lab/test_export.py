@@ -186,6 +186,47 @@ def test_a_machine_that_cannot_run_the_references_kernel_says_so(streams: Run, m
         assert found.sentence.endswith("This machine cannot run it as the reference was.")
 
 
+OWN_FEATURE = """
+from typing import ClassVar
+import numpy as np
+from candlewick.core.compiled import compiled
+from candlewick.features import STEP, Feature
+class Body(Feature):
+    columns: ClassVar[tuple[str, ...]] = ("open", "close")
+    @property
+    def outputs(self): return ("body",)
+    @property
+    def warmup(self): return 1
+    @property
+    def state_size(self): return 0
+    def params(self): return np.zeros(0)
+    @staticmethod
+    @compiled(STEP)
+    def step(params, t, row, state, out):
+        out[0] = row[1] / row[0] - 1.0
+"""
+
+
+def test_a_members_file_that_was_changed_since_the_fit_is_noticed(make: Make, home: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(OWN_FEATURE)
+    panel = make().data.read().panel
+    run(make(features=[str(own)], model="linear", baselines=[], train={}, policy=None), out=tmp_path / "run", workers=1)
+    assert replay(tmp_path / "run").difference == 0
+    own.write_text(OWN_FEATURE.replace("- 1.0", "* 7.0"))
+    for model in ("linear", "naive mean"):  # exported already, and not yet
+        with pytest.raises((ConfigError, StorageError), match=r"own\.py.* was changed since"):
+            predict(tmp_path / "run", panel, model=model)
+    with pytest.raises(StorageError, match=r"was changed since\. Nothing was loaded\. Put back the file as it was"):
+        replay(tmp_path / "run")
+    for refit in (False, True):
+        with pytest.raises(ConfigError, match=r"own\.py was changed since .* was fitted with it"):
+            export(tmp_path / "run", refit=refit, out=tmp_path / "out")
+    own.unlink()
+    with pytest.raises(StorageError, match=r"is gone\. Nothing was loaded"):
+        store.open_exported(tmp_path / "run" / "export" / "linear" / MODEL, trust_code=True)
+
+
 def test_a_model_that_forecasts_otherwise_than_it_was_fitted_is_not_exported(
     streams: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
