@@ -1,6 +1,6 @@
 """Short measurements of the library paths that a serving machine has: matrix products without torch.
 
-A trial does a known amount of work and says how long it took; `plan.machine` takes turns among them.
+A trial does a known amount of work and says how long it took; `sizing.measure` takes turns among them.
 """
 
 import math
