@@ -40,14 +40,20 @@ def trials(threads: int) -> Iterator[Trial]:
     sizes = caches()
     second, third = sizes[2] * threads, sizes[3]
     for bytes_ in sorted({second // 2, min(2 * second, third // 2), third // 2, third, min(4 * third, _LARGEST)}):
-        half = bytes_ // threads // 2 // _STRIDE * _STRIDE
-        parts = [aligned((2 * half // 4,), np.float32) for _ in range(threads)]
-        for part in parts:
-            part[:] = 1.0  # memory that was never written is one page of zeros, read from a cache
-        times = max(1, _TRAFFIC // bytes_)
-        places = [part.ctypes.data for part in parts]
-        yield _trial("read", parts, times, [partial(_read, place, 2 * half, times) for place in places])
-        yield _trial("copy", parts, times, [partial(_copy, place, place + half, half, times) for place in places])
+        yield from working_set(bytes_, threads)
+
+
+def working_set(bytes_: int, threads: int) -> tuple[Trial, Trial]:
+    """Reading so many bytes again and again, and copying one half of them to the other; the threads share them out."""
+    half = bytes_ // threads // 2 // _STRIDE * _STRIDE
+    parts = [aligned((2 * half // 4,), np.float32) for _ in range(threads)]
+    for part in parts:
+        part[:] = 1.0  # memory that was never written is one page of zeros, read from a cache
+    times = max(1, _TRAFFIC // bytes_)
+    places = [part.ctypes.data for part in parts]
+    read = _trial("read", parts, times, [partial(_read, place, 2 * half, times) for place in places])
+    copy = _trial("copy", parts, times, [partial(_copy, place, place + half, half, times) for place in places])
+    return read, copy
 
 
 def _trial(what: str, parts: list[np.ndarray], times: int, acts: list[Callable[[], object]]) -> Trial:
