@@ -27,13 +27,11 @@ from _record import record
 from speed.plain_lstm import Trainer, WindowTrainer
 
 from candlewick.core.progress import Silent
+from candlewick.lab.planning import measured_machine
 from candlewick.models._heads import HeadScale, Point
 from candlewick.models.lstm import Lstm
-from candlewick.runtime import rates as runtime_rates
 from candlewick.samples.dataset import Dataset, Samples
 from candlewick.sizing.machine import Machine
-from candlewick.sizing.measure import measured
-from candlewick.train import rates as torch_rates
 from candlewick.train.device import has_bf16
 from candlewick.train.loop import fit
 from candlewick.train.recipe import Recipe
@@ -135,7 +133,7 @@ def main() -> None:
     for _ in range(asked.rounds):
         for name, epoch in epochs.items():
             taken[name].append(epoch())
-    machine = measured([runtime_rates.trials, torch_rates.trials], remeasure=True)
+    machine = measured_machine(remeasure=True)
     multiply_adds = sum(layer.multiply_adds for layer in network(asked.hidden).count(INPUTS, Point(), 1))
     figures: dict[str, object] = {
         "bars": bars, "window": asked.length, "hidden": asked.hidden, "threads": asked.threads, "rounds": asked.rounds,
