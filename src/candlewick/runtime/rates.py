@@ -78,14 +78,15 @@ def resident(path: str) -> Trial:
 
 
 def trials(threads: int) -> Iterator[Trial]:
-    """Gates, and products through numpy, onnxruntime and OpenVINO, where installed; onnxruntime's need `onnx`."""
+    """Gates, and products through onnxruntime, OpenVINO and numpy, where installed; onnxruntime's need `onnx`."""
     if threads == 1:
         yield _gates()
-    yield from _numpy(threads)
     if find_spec("onnx"):
         yield from _onnxruntime(threads)
     if find_spec("openvino"):
         yield from _openvino(threads)
+    # Last, because the threads of its BLAS spin for some time afterwards and take a core of who comes next.
+    yield from _numpy(threads)
 
 
 def _gates() -> Trial:
