@@ -7,9 +7,11 @@ import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from candlewick.core.versions import versions
+from candlewick.sizing.measure import this_machine
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = RESULTS.parent.parent
@@ -23,8 +25,12 @@ def record(name: str, figures: dict[str, Any]) -> Path:
     document = {
         "command": _command(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "machine": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform(terse=True)},
-        "versions": {"python": platform.python_version(), **_versions()},
+        "machine": {
+            "processor": this_machine().processor,
+            "cores": os.cpu_count(),
+            "system": platform.platform(terse=True),
+        },
+        "versions": versions(LIBRARIES),
         "commit": _commit(),
         "figures": figures,
     }
@@ -38,23 +44,6 @@ def _command() -> str:
     script = Path(sys.argv[0]).resolve()
     shown = script.relative_to(ROOT) if script.is_relative_to(ROOT) else Path(script.name)
     return shlex.join(["python", str(shown), *sys.argv[1:]])
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor()
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for library in LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _commit() -> str | None:

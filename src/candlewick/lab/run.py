@@ -4,7 +4,6 @@ import os
 import platform
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from candlewick.core import files
 from candlewick.core.clock import elapsed_s, iso, now_ns
 from candlewick.core.errors import ConfigError
 from candlewick.core.progress import Progress, Silent
+from candlewick.core.versions import versions
 from candlewick.lab import ledger
 from candlewick.lab.audit import quick_checks
 from candlewick.lab.experiment import Experiment
@@ -152,7 +152,7 @@ def _open(folder: Path, experiment: Experiment, prepared: Prepared, *, resuming:
         "model": experiment.model_label,
         "started": now_ns(),
         "data": prepared.facts,
-        "versions": _versions(),
+        "versions": versions(_LIBRARIES),
         "sources": experiment.sources,
         "machine": {"processor": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
     }
@@ -171,13 +171,3 @@ def _occupied(folder: Path, record: Mapping[str, Any], *, same: bool, resuming: 
     else:
         remedy = "Choose another folder"
     return f"{folder} holds {finished} run of {whose}: {record['title']}, begun {iso(record['started'])}. {remedy}."
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for library in _LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found

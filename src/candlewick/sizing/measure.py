@@ -9,13 +9,13 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from candlewick.core import files
 from candlewick.core.clock import elapsed_s, now_ns
 from candlewick.core.errors import StorageError
 from candlewick.core.progress import Progress, Silent
+from candlewick.core.versions import versions
 from candlewick.runtime.rates import Trial
 from candlewick.sizing import bandwidth
 from candlewick.sizing.machine import Machine, Measured
@@ -132,7 +132,7 @@ def this_machine() -> Machine:
         flags=tuple(flag for flag in _FLAGS if flag in flags),
         cores=cores(),
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        versions={"python": platform.python_version(), **_versions()},
+        versions=versions(LIBRARIES),
         overrides={name: os.environ[name] for name in OVERRIDES if name in os.environ},
         measured_at=now_ns(),
     )
@@ -165,13 +165,3 @@ def _processor() -> tuple[str, frozenset[str]]:
     name = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
     flags = re.search(r"^(?:flags|Features)\s*: (.+)$", text, re.MULTILINE)
     return name[1] if name else platform.machine(), frozenset(flags[1].split() if flags else ())
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for library in LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found
