@@ -1,0 +1,1 @@
+"""A runtime engine behind a socket: bars in, forecasts out, nothing lost."""
