@@ -143,13 +143,20 @@ class Journal:
         own = [sealed for sealed in self._sealed if sealed.earliest <= t <= sealed.latest]
         return [seq for seq in self._rows(own, symbol, kinds, t) if self._key(self.get(seq))[1:] == (symbol, t)]
 
-    def newest(self, symbol: str, kinds: tuple[int, ...], count: int) -> list[int]:
-        """Seqs of the newest `count` records of these kinds about one instrument, in order."""
+    def newest(
+        self, symbol: str, kinds: tuple[int, ...], count: int, *, until: int | None = None, t: int | None = None
+    ) -> list[int]:  # fmt: skip
+        """Seqs of the newest `count` records of these kinds about one instrument, in order.
+
+        Of those up to seq `until`, where it is given, and with a close of at most `t`.
+        """
         found: list[int] = []
+        until = self.seq if until is None else until
         for begin in range(len(self._sealed), -1, -1):
             own = self._sealed[begin : begin + 1]
-            rows = self._rows(own, symbol, kinds, None, active=not own)
-            found = [seq for seq in rows if self._key(self.get(seq))[1] == symbol][-(count - len(found)) :] + found
+            seqs = [seq for seq in self._rows(own, symbol, kinds, t, active=not own, earlier=True) if seq <= until]
+            seqs = [seq for seq in seqs[-2 * count :] if self._key(self.get(seq))[1] == symbol]
+            found = seqs[-(count - len(found)) :] + found
             if len(found) >= count:
                 break
         return found
@@ -311,14 +318,15 @@ class Journal:
             self._places = full.without(count)
 
     def _rows(
-        self, sealed: list[Sealed], symbol: str, kinds: tuple[int, ...], t: int | None, *, active: bool = True
-    ) -> list[int]:
+        self, sealed: list[Sealed], symbol: str, kinds: tuple[int, ...], t: int | None,
+        *, active: bool = True, earlier: bool = False,
+    ) -> list[int]:  # fmt: skip
         found: list[int] = []
         for one in sealed:
-            found += (self._columns(one).rows(symbol, kinds, t) + one.first).tolist()
+            found += (self._columns(one).rows(symbol, kinds, t, earlier=earlier) + one.first).tolist()
         if active:
             with self._lock:
-                found += (self._places.rows(symbol, kinds, t) + self._places.first).tolist()
+                found += (self._places.rows(symbol, kinds, t, earlier=earlier) + self._places.first).tolist()
         return found
 
     def _columns(self, sealed: Sealed) -> Columns:

@@ -54,9 +54,9 @@ class Places:
         row = seq - self.first
         self.offset[row : row + count] = array("I", [offset]) * count
 
-    def rows(self, symbol: str, kinds: tuple[int, ...], t: int | None) -> np.ndarray:
+    def rows(self, symbol: str, kinds: tuple[int, ...], t: int | None, *, earlier: bool = False) -> np.ndarray:
         """As `Columns.rows`, without a copy."""
-        return self._columns(np.asarray).rows(symbol, kinds, t)
+        return self._columns(np.asarray).rows(symbol, kinds, t, earlier=earlier)
 
     def columns(self, count: int | None = None) -> "Columns":
         """A copy of the first `count` rows, or of all, as arrays."""
@@ -91,10 +91,12 @@ class Columns:
     t: np.ndarray
     offset: np.ndarray
 
-    def rows(self, symbol: str, kinds: tuple[int, ...], t: int | None = None) -> np.ndarray:
-        """int64, rows about an instrument, in order."""
+    def rows(self, symbol: str, kinds: tuple[int, ...], t: int | None = None, *, earlier: bool = False) -> np.ndarray:
+        """int64, rows about an instrument, in order: those that close at `t`, or also before it; None for all."""
         own = (self.symbol == symbol_number(symbol)) & np.isin(self.kind, kinds)
-        return np.flatnonzero(own if t is None else own & (self.t == t))
+        if t is not None:
+            own &= (self.t <= t) if earlier else (self.t == t)
+        return np.flatnonzero(own)
 
     def sealed(self, path: Path, last: bytes) -> "Sealed":
         """What the head of their file in `path` tells; the segment's last frame has the digest `last`."""

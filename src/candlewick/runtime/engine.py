@@ -43,6 +43,7 @@ class Engine:
         seq: forecasts given, those that abstain counted.
         raw: float64 (instruments, outputs), calibrated raw outputs of each instrument's newest step of the model.
         latency: a histogram for each of `STAGES`, in ns.
+        durations: of each of `STAGES` in the newest step, in ns.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Engine:
         self.seq = 0
         self.raw = np.full((len(symbols), exported.head.outputs), nan)
         self.latency = {stage: Histogram() for stage in STAGES}
+        self.durations = (0,) * len(STAGES)
         self._interval_ns, self._clock = interval_ns, clock
         self._unfinished: int | None = None
         self._lanes = self._warmed()
@@ -102,8 +104,8 @@ class Engine:
         forecasts = self._forecasts(t, asked, due, raw)
         self._unfinished = None
         ended = elapsed_ns()
-        durations = (featured - began, scaled - featured, modelled - scaled, ended - modelled, ended - began)
-        for histogram, ns in zip(self.latency.values(), durations, strict=True):
+        self.durations = (featured - began, scaled - featured, modelled - scaled, ended - modelled, ended - began)
+        for histogram, ns in zip(self.latency.values(), self.durations, strict=True):
             histogram.add(ns)
         return forecasts
 

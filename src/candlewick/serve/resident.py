@@ -1,0 +1,127 @@
+"""A release in memory, ready to answer: its session, and an engine for each instrument."""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from candlewick.core.clock import elapsed_ns
+from candlewick.core.errors import CandlewickError
+from candlewick.core.forecast import Forecast
+from candlewick.release.bundle import Bundle
+from candlewick.runtime.choose import Setting, open_session
+from candlewick.runtime.engine import Engine
+from candlewick.runtime.state import Arrays
+from candlewick.serve.intake import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """From where an instrument's state was stepped: `release.records.Anchored` without what is the same for all."""
+
+    first: int
+    before: int
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a release said at a bar: the forecast, the raw outputs behind it, and how long it took, in ns."""
+
+    forecast: Forecast
+    raw: tuple[float, ...]
+    durations: tuple[int, ...]
+
+
+class Resident:
+    """A release with a state for each instrument. Used by one thread at a time.
+
+    A release that does not answer is *behind* by the bars in its backlog, and catches up when there is time.
+
+    Attributes:
+        bundle: the release.
+        setting: how its arithmetic is run.
+        engines: by instrument.
+        begun: by instrument, where each state began.
+        backlog: bars that it has still to be stepped by.
+        failed: instruments whose engine broke off, with the reason.
+    """
+
+    def __init__(self, bundle: Bundle, setting: Setting) -> None:
+        """Open the session; it may take seconds.
+
+        Raises:
+            ConfigError, StorageError: the model cannot be run so.
+        """
+        self.bundle, self.setting = bundle, setting
+        self.session = open_session(bundle.exported, setting)
+        self.engines: dict[str, Engine] = {}
+        self.begun: dict[str, Begun] = {}
+        self.backlog: deque[tuple[str, int, dict[str, float]]] = deque()
+        self.failed: dict[str, str] = {}
+
+    @property
+    def id(self) -> str:
+        """The release's id."""
+        return self.bundle.id
+
+    @property
+    def anchor(self) -> int:
+        """Bars before the first forecast."""
+        return self.bundle.exported.anchor
+
+    def terms(self, *, most_symbols: int) -> Terms:
+        """What it asks of a bar."""
+        card = self.bundle.card
+        symbols = None if card.symbols is None else frozenset(card.symbols)
+        return Terms(self.bundle.exported.columns, symbols, card.interval_ns, card.nonpositive, most_symbols)
+
+    def begin(self, symbol: str, begun: Begun, arrays: Arrays | None = None) -> None:
+        """An engine for an instrument: from zero, or from a snapshot of one.
+
+        Raises:
+            DataError: the snapshot does not fit.
+        """
+        engine = Engine(
+            self.bundle.exported, [symbol], self.session, release=self.id, interval_ns=self.bundle.card.interval_ns
+        )
+        if arrays is not None:
+            engine.restore(arrays)
+        self.engines[symbol], self.begun[symbol] = engine, begun
+        self.failed.pop(symbol, None)
+
+    def step(self, symbol: str, t: int, values: dict[str, float]) -> Step:
+        """One bar of an instrument that has begun.
+
+        Raises:
+            CandlewickError: the model's arithmetic broke off; the instrument has to begin again.
+        """
+        engine = self.engines[symbol]
+        row = np.array([values[name] for name in self.bundle.exported.columns])
+        try:
+            (forecast,) = engine.step(t, row)
+        except CandlewickError as error:
+            self.failed[symbol] = str(error)
+            raise
+        known = forecast.status != "abstain"
+        return Step(forecast, tuple(engine.raw[0].tolist()) if known else (), engine.durations)
+
+    def owe(self, symbol: str, t: int, values: dict[str, float]) -> None:
+        """A bar to be stepped later."""
+        self.backlog.append((symbol, t, values))
+
+    def catch_up(self, most_ns: int | None = None) -> bool:
+        """Step what is owed, for about so long; whether something is left."""
+        end = None if most_ns is None else elapsed_ns() + most_ns
+        while self.backlog and (end is None or elapsed_ns() < end):
+            symbol, t, values = self.backlog.popleft()
+            if symbol not in self.engines:
+                self.begin(symbol, Begun(-1, 0, -1))
+            if symbol in self.failed or any(name not in values for name in self.bundle.exported.columns):
+                self.failed.setdefault(symbol, "a bar had not all the columns it reads")
+                continue
+            try:
+                self.step(symbol, t, values)
+            except CandlewickError:
+                continue  # told by `failed`
+        return bool(self.backlog)
