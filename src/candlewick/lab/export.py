@@ -18,7 +18,6 @@ from candlewick.lab.experiment import Experiment
 from candlewick.lab.offer import Offer, exported, offer, require_model
 from candlewick.lab.precision import judged
 from candlewick.lab.prepare import Prepared, prepare, reading_of
-from candlewick.lab.reference import Reference
 from candlewick.lab.refit import refitted
 from candlewick.lab.runs import Run, open_run
 from candlewick.lab.unit import folder_name, raw_forecast, read_forecasts
@@ -27,6 +26,7 @@ from candlewick.models._heads import Belief
 from candlewick.runtime import store
 from candlewick.runtime.choose import candidates, open_session
 from candlewick.runtime.exported import Exported
+from candlewick.runtime.reference import Reference
 from candlewick.runtime.replay import Replayed, replay
 from candlewick.samples.build import build
 

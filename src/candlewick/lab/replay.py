@@ -12,11 +12,11 @@ from candlewick.data.bars import Panel
 from candlewick.lab.export import FIGURES, MODEL, REFERENCE, export_folder
 from candlewick.lab.offer import require_model
 from candlewick.lab.prepare import reading_of
-from candlewick.lab.reference import Reference
 from candlewick.lab.runs import Run, open_run
 from candlewick.runtime import store
 from candlewick.runtime.choose import Measured, Setting, candidates, choose, open_session
 from candlewick.runtime.exported import Exported
+from candlewick.runtime.reference import Reference
 from candlewick.runtime.replay import Replayed
 from candlewick.runtime.replay import replay as through_engine
 from candlewick.runtime.session import Precision

@@ -5,7 +5,7 @@
 What is guaranteed of a folder from a hostile hand, also where the hashes were made to fit: it is refused with one
 sentence, or every spec is valid, every array is finite and of the size its spec counts, and every graph is standard
 operators over those arrays, without files of its own. Nothing is run that the folder brings; a member from a user's
-own file is only loaded where `trust_code` says so and the file is byte for byte the one it was trained with. Not
+own file is only loaded where the opener says so and the file is byte for byte the one it was trained with. Not
 guaranteed: that onnxruntime, which is native code, withstands every graph that passes, or that a graph ends soon and
 in little memory: who serves foreign models opens them in a process of their own.
 """
@@ -31,6 +31,7 @@ from candlewick.models import MODELS
 from candlewick.models._heads import AnyHead, HeadScale
 from candlewick.runtime.arrays import packed, unpacked
 from candlewick.runtime.exported import Exported, Graph, Judged
+from candlewick.runtime.members import Trust, located, portable, require_same, without_place
 from candlewick.runtime.proto import require_plain
 from candlewick.runtime.session import Precision
 from candlewick.runtime.sound import require_sound
@@ -81,25 +82,85 @@ def save(exported: Exported, folder: str | Path) -> None:
             what `open_exported` would refuse.
         StorageError: a graph it would refuse; the folder holds a model or other files, or cannot be written.
     """
-    require_sound(exported)
+    data = contents(exported)
     folder = Path(folder)
     _require_free(folder)
-    contents: dict[str, bytes] = {ARRAYS: packed(_arrays(exported))}
+    for name, content in data.items():
+        files.write_bytes(folder / name, content)
+
+
+def contents(exported: Exported, *, placeless: bool = False) -> dict[str, bytes]:
+    """The files of a saved model by name, `model.json` last.
+
+    Args:
+        placeless: members from a user's own file are named without the folder it stands in, for a model that leaves
+            this machine; whoever opens it names folders (`Trust.folders`).
+
+    Raises:
+        DataError, StorageError: see `save`.
+    """
+    require_sound(exported)
+    data: dict[str, bytes] = {ARRAYS: packed(_arrays(exported))}
     graphs = {}
     for precision, graph in exported.graphs.items():
         require_plain(graph.proto, graph.weights, graph.opset, f"the {precision} graph")
         own = [name for name, array in graph.weights.items() if _is_own(name, array, exported)]
         others = {name: array for name, array in graph.weights.items() if name not in own}
         graphs[precision] = {"opset": graph.opset, "own": own}
-        contents[f"{precision}.onnx"] = graph.proto
+        data[f"{precision}.onnx"] = graph.proto
         if others:
-            contents[f"{precision}.safetensors"] = packed(others)
-    specs: list[Spec] = [*exported.features.features, exported.label, exported.model]
-    card = {
+            data[f"{precision}.safetensors"] = packed(others)
+    data[CARD] = _plain(_described(exported, graphs, data, placeless))
+    return data
+
+
+def open_exported(folder: str | Path, *, trust_code: bool = False) -> Exported:
+    """The model in `folder`, every claim of its files checked.
+
+    Args:
+        trust_code: whether members from a user's own files may be loaded from where the model says, which runs them.
+
+    Raises:
+        StorageError: a file is missing, damaged, foreign, or not what it says it is.
+        ConfigError: a spec that is not valid here.
+        DataError: arrays that are not finite or do not fit the spec.
+    """
+    folder = Path(folder)
+    data = {name: _read(folder / name) for name in sorted(_listed(folder))}
+    return from_contents(data, str(folder), trust=Trust(code=trust_code))
+
+
+def from_contents(data: Mapping[str, bytes], where: str, *, trust: Trust = Trust()) -> Exported:  # noqa: B008 (frozen)
+    """As `open_exported`, from the files' bytes by name; `where` is for people.
+
+    Raises:
+        StorageError, ConfigError, DataError: see `open_exported`.
+    """
+    card = _card(data[CARD])
+    graphs = {f"{precision}{end}" for precision in card.graphs for end in (".onnx", ".safetensors")}
+    if data.keys() != {CARD, *card.files} or not card.files.keys() <= {ARRAYS, *graphs}:
+        raise refused(where, f"holds {', '.join(sorted(data))} and tells of {', '.join(sorted(card.files))}")
+    for name, digest in card.files.items():
+        if hashlib.sha256(data[name]).hexdigest() != digest:
+            raise refused(f"{where}/{name}", "does not have the sha256 that model.json tells of")
+    exported = _rebuilt(card, where, data, trust)
+    require_sound(exported)
+    return exported
+
+
+def _described(
+    exported: Exported, graphs: Mapping[str, object], data: Mapping[str, bytes], placeless: bool
+) -> dict[str, Any]:
+    entry = portable if placeless else Spec.to_dict
+    specs = (*exported.features.features, exported.label, exported.model)
+    sources = {spec.spec_name(): spec.source_hash for spec in specs if spec.source_file}
+    if placeless:
+        sources = {without_place(name): digest for name, digest in sources.items()}
+    return {
         "format": 1,
-        "features": [feature.to_dict() for feature in exported.features.features],
-        "label": exported.label.to_dict(),
-        "model": exported.model.to_dict(),
+        "features": [entry(feature) for feature in exported.features.features],
+        "label": entry(exported.label),
+        "model": entry(exported.model),
         "head": exported.head.model_dump(mode="json"),
         "scale": asdict(exported.scale),
         "length": exported.length,
@@ -108,39 +169,9 @@ def save(exported: Exported, folder: str | Path) -> None:
         "graphs": graphs,
         "precisions": {precision: asdict(judged) for precision, judged in exported.precisions.items()},
         "lineage": exported.lineage,
-        "sources": {spec.spec_name(): spec.source_hash for spec in specs if spec.source_file},
-        "files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()},
+        "sources": sources,
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in data.items()},
     }
-    contents[CARD] = _plain(card)
-    for name, data in contents.items():
-        files.write_bytes(folder / name, data)
-
-
-def open_exported(folder: str | Path, *, trust_code: bool = False) -> Exported:
-    """The model in `folder`, every claim of its files checked.
-
-    Args:
-        trust_code: whether members from a user's own files may be loaded, which runs those files.
-
-    Raises:
-        StorageError: a file is missing, damaged, foreign, or not what it says it is.
-        ConfigError: a spec that is not valid here.
-        DataError: arrays that are not finite or do not fit the spec.
-    """
-    folder = Path(folder)
-    present = _listed(folder)
-    card = _card(_read(folder / CARD))
-    graphs = {f"{precision}{end}" for precision in card.graphs for end in (".onnx", ".safetensors")}
-    if present != {CARD, *card.files} or not card.files.keys() <= {ARRAYS, *graphs}:
-        raise refused(str(folder), f"holds {', '.join(sorted(present))} and tells of {', '.join(sorted(card.files))}")
-    contents = {name: _read(folder / name) for name in card.files}
-    for name, data in contents.items():
-        if hashlib.sha256(data).hexdigest() != card.files[name]:
-            raise refused(str(folder / name), "does not have the sha256 that model.json tells of")
-    _require_trusted(card, trust_code)
-    exported = _rebuilt(card, folder, contents)
-    require_sound(exported)
-    return exported
 
 
 def _plain(card: dict[str, Any]) -> bytes:
@@ -212,39 +243,23 @@ def _card(data: bytes) -> _Card:
         raise refused(CARD, f"is wrong at {'.'.join(str(part) for part in wrong['loc'])}: {wrong['msg']}") from None
 
 
-def _require_trusted(card: _Card, trust_code: bool) -> None:
-    for entry in (*card.features, card.label, card.model):
-        name = str(entry.get("name"))
-        if ".py" not in name:  # as `Family.member` tells a file from a member of the package
-            continue
-        if not trust_code:
-            raise StorageError(
-                f"the model has {name} from a file of its maker, was opened without trust in code. "
-                "Loading that file runs it. If it is yours, say so with trust_code=True (--trust-code)."
-            )
-        path = Path(name.partition(":")[0])
-        if not path.is_file() or files.sha256(path) != card.sources.get(name):
-            fate = "was changed since" if path.is_file() else "is gone"
-            raise StorageError(
-                f"the model was trained with the file {path}, which {fate}. Nothing was loaded. "
-                "Put back the file as it was, or train the model again."
-            )
-
-
-def _rebuilt(card: _Card, folder: Path, contents: Mapping[str, bytes]) -> Exported:
+def _rebuilt(card: _Card, where: str, contents: Mapping[str, bytes], trust: Trust) -> Exported:
     parts: dict[str, dict[str, np.ndarray]] = {"weights": {}, "scaler": {}, "calibration": {}}
     for name, array in unpacked(contents.get(ARRAYS, b""), ARRAYS).items():
         part, _, rest = name.partition(".")
         if part not in parts or not rest:
-            raise refused(str(folder / ARRAYS), f"holds {name!r}; its arrays are of {', '.join(parts)}")
+            raise refused(f"{where}/{ARRAYS}", f"holds {name!r}; its arrays are of {', '.join(parts)}")
         parts[part][rest] = array
     try:
         head = _HeadCard.model_validate({"head": card.head}).head
     except ValidationError as error:
         raise refused(CARD, f"has no valid head: {error.errors()[0]['msg']}") from None
+    entries = [located(entry, card.sources, trust) for entry in (*card.features, card.label, card.model)]
+    features, label, model = FeatureSet.of(entries[:-2]), LABELS.build(entries[-2]), MODELS.build(entries[-1])
+    require_same([*features.features, label, model], card.sources)
     return Exported(
-        features=FeatureSet.of(card.features), label=LABELS.build(card.label), length=card.length,
-        model=MODELS.build(card.model), **parts, head=head, scale=card.scale, streams=card.streams, warmup=card.warmup,
+        features=features, label=label, length=card.length, model=model, **parts, head=head, scale=card.scale,
+        streams=card.streams, warmup=card.warmup,
         graphs={precision: _graph(precision, entry, parts["weights"], contents)
                 for precision, entry in card.graphs.items()},
         precisions=dict(card.precisions.items()), lineage=card.lineage,

@@ -13,7 +13,7 @@ from candlewick.cli.run import tell
 from candlewick.cli.show import Show
 from candlewick.core.words import duration
 from candlewick.data.synthetic import MARKETS
-from candlewick.lab.reference import Reference
+from candlewick.runtime.reference import Reference
 from candlewick.lab.runs import Run
 
 EXPERIMENT = """

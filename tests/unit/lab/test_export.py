@@ -24,7 +24,6 @@ from candlewick.lab.export import FIGURES, MODEL, REFERENCE, TOLERANCE, export, 
 from candlewick.lab.offer import Offer, exported, offer
 from candlewick.lab.predict import predict
 from candlewick.lab.prepare import prepare
-from candlewick.lab.reference import Reference
 from candlewick.lab.replay import replay
 from candlewick.lab.run import run
 from candlewick.lab.runs import Run
@@ -32,6 +31,7 @@ from candlewick.lab.unit import raw_forecast
 from candlewick.runtime import store
 from candlewick.runtime.choose import candidates
 from candlewick.runtime.exported import Exported, Judged
+from candlewick.runtime.reference import Reference
 
 Make = Callable[..., Experiment]
 

@@ -91,11 +91,15 @@ class Reference:
 
     def save(self, path: Path) -> None:
         """One safetensors file."""
+        files.write_bytes(path, self.packed())
+
+    def packed(self) -> bytes:
+        """The content of that file."""
         about = {
             "model": self.model, "symbols": list(self.symbols), "bars": self.bars, "setting": asdict(self.setting),
         }  # fmt: skip
         encoded = np.frombuffer(canonical_json(about), dtype=np.uint8)
-        files.write_bytes(path, packed({**{name: getattr(self, name) for name in _ARRAYS}, "about": encoded}))
+        return packed({**{name: getattr(self, name) for name in _ARRAYS}, "about": encoded})
 
     @classmethod
     def open(cls, path: Path) -> "Reference":
@@ -108,6 +112,15 @@ class Reference:
             data = path.read_bytes()
         except OSError as error:
             raise StorageError(f"{path} could not be read: {error.strerror}. Export the model again.") from error
+        return cls.unpacked(data, path)
+
+    @classmethod
+    def unpacked(cls, data: bytes, path: Path) -> "Reference":
+        """What `packed` gave; `path` is for people.
+
+        Raises:
+            StorageError: damaged, or none.
+        """
         arrays = unpacked(data, path.name)
         shapes = {name: (array.dtype.type, array.ndim) for name, array in arrays.items()}
         if shapes != {**_ARRAYS, "about": (np.uint8, 1)} or not _aligned(arrays):
