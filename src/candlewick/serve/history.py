@@ -1,14 +1,16 @@
 """What the journal knows of an instrument's bars: as they came, and as they were corrected."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from candlewick.release.journal import Journal
 from candlewick.release.places import NOWHERE, Key
-from candlewick.release.records import Columns, Late, Record, Revised, Taken
+from candlewick.release.records import Anchored, Columns, Late, Record, Revised, Taken
 
-TAKEN, LATE, REVISED, _COLUMNS = 1, 2, 3, 4
+TAKEN, LATE, REVISED, ANCHORED, _COLUMNS = 1, 2, 3, 4, 5
 _KINDS = {Taken: TAKEN, Late: LATE, Revised: REVISED}
 JOURNAL = "journal"
 """Folder of the live journal."""
@@ -18,6 +20,8 @@ def key(record: Any) -> Key:
     """Kind, instrument and close of what is looked for by them."""
     if isinstance(record, Columns):
         return _COLUMNS, "columns", record.number
+    if isinstance(record, Anchored):
+        return ANCHORED, record.symbol, record.at
     kind = _KINDS.get(type(record))
     return (kind, record.symbol, record.t) if kind else NOWHERE
 
@@ -71,3 +75,15 @@ def names(journal: Journal, number: int) -> tuple[str, ...]:
     (seq,) = journal.find("columns", number, (_COLUMNS,))
     found: Columns = journal.get(seq)
     return found.names
+
+
+def usable(bars: list[Known], names: Mapping[int, tuple[str, ...]], columns: tuple[str, ...]) -> list[Known]:
+    """The newest of `bars` without a break that all have `columns`."""
+    fits = [set(columns) <= set(names[bar.columns]) for bar in bars]
+    first = len(fits) - fits[::-1].index(False) if False in fits else 0
+    return bars[first:]
+
+
+def row(bar: Known, places: list[int]) -> np.ndarray:
+    """float64 (columns,), the values at these places."""
+    return np.array([bar.values[place] for place in places])

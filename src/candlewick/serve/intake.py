@@ -29,14 +29,12 @@ class Terms:
         symbols: that it knows; None for any.
         interval_ns: length of its bars.
         nonpositive: whether prices of zero and below are meant.
-        most_symbols: instruments that are followed at most.
     """
 
     columns: tuple[str, ...]
     symbols: frozenset[str] | None
     interval_ns: int
     nonpositive: bool
-    most_symbols: int
 
 
 @dataclass(frozen=True)
@@ -47,16 +45,15 @@ class Last:
     close: float | None
 
 
-def refusal(bar: Bar, terms: Terms, last: Last | None, *, followed: int, now: int) -> str:
+def refusal(bar: Bar, terms: Terms, last: Last | None, *, now: int) -> str:
     """Why the bar is refused; "" where it is not.
 
     Args:
-        last: the newest bar of its instrument; None where it would be the first.
-        followed: instruments followed by now.
+        last: the bar of its instrument that it would follow; None where there is none.
         now: ns UTC.
     """
     return (
-        _instrument(bar, terms, last, followed)
+        _instrument(bar, terms)
         or _stamp(bar.t, now)
         or _values(bar.values, terms)
         or _step(bar, terms, last)
@@ -64,11 +61,9 @@ def refusal(bar: Bar, terms: Terms, last: Last | None, *, followed: int, now: in
     )
 
 
-def _instrument(bar: Bar, terms: Terms, last: Last | None, followed: int) -> str:
+def _instrument(bar: Bar, terms: Terms) -> str:
     if terms.symbols is not None and bar.symbol not in terms.symbols:
         return f"the release does not know {bar.symbol}; it was fitted on {some(sorted(terms.symbols))}"
-    if last is None and followed >= terms.most_symbols:
-        return f"{followed:,} instruments are followed, which is the most; {bar.symbol} would be one more"
     if bar.interval_ns is not None and bar.interval_ns != terms.interval_ns:
         return (
             f"the release forecasts bars of {format_duration(terms.interval_ns)}, "

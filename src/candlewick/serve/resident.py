@@ -1,7 +1,10 @@
 """A release in memory, ready to answer: its session, and an engine for each instrument."""
 
 from collections import deque
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,7 +15,10 @@ from candlewick.release.bundle import Bundle
 from candlewick.runtime.choose import Setting, open_session
 from candlewick.runtime.engine import Engine
 from candlewick.runtime.state import Arrays
+from candlewick.serve.history import Known
 from candlewick.serve.intake import Terms
+from candlewick.serve.probe import Probe
+from candlewick.serve.protocol import Bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Resident:
         begun: by instrument, where each state began.
         backlog: bars that it has still to be stepped by.
         failed: instruments whose engine broke off, with the reason.
+        known: seq of the journal up to which its states were warmed when it was loaded; -1 for one that was not.
+        probe: a trial of the predict path.
     """
 
     def __init__(self, bundle: Bundle, setting: Setting) -> None:
@@ -59,6 +67,8 @@ class Resident:
         self.begun: dict[str, Begun] = {}
         self.backlog: deque[tuple[str, int, dict[str, float]]] = deque()
         self.failed: dict[str, str] = {}
+        self.known = -1
+        self.probe = Probe(bundle, self.session)
 
     @property
     def id(self) -> str:
@@ -70,11 +80,12 @@ class Resident:
         """Bars before the first forecast."""
         return self.bundle.exported.anchor
 
-    def terms(self, *, most_symbols: int) -> Terms:
+    @cached_property
+    def terms(self) -> Terms:
         """What it asks of a bar."""
         card = self.bundle.card
         symbols = None if card.symbols is None else frozenset(card.symbols)
-        return Terms(self.bundle.exported.columns, symbols, card.interval_ns, card.nonpositive, most_symbols)
+        return Terms(self.bundle.exported.columns, symbols, card.interval_ns, card.nonpositive)
 
     def begin(self, symbol: str, begun: Begun, arrays: Arrays | None = None) -> None:
         """An engine for an instrument: from zero, or from a snapshot of one.
@@ -90,6 +101,18 @@ class Resident:
         self.engines[symbol], self.begun[symbol] = engine, begun
         self.failed.pop(symbol, None)
 
+    def warm(
+        self, symbol: str, begun: Begun, bars: Iterable[Known], names: Mapping[int, tuple[str, ...]]
+    ) -> None:  # fmt: skip
+        """An engine for an instrument, stepped from zero over `bars`.
+
+        Raises:
+            CandlewickError: the model's arithmetic broke off.
+        """
+        self.begin(symbol, begun)
+        for bar in bars:
+            self.step(symbol, bar.t, dict(zip(names[bar.columns], bar.values, strict=True)))
+
     def step(self, symbol: str, t: int, values: dict[str, float]) -> Step:
         """One bar of an instrument that has begun.
 
@@ -104,7 +127,19 @@ class Resident:
             self.failed[symbol] = str(error)
             raise
         known = forecast.status != "abstain"
-        return Step(forecast, tuple(engine.raw[0].tolist()) if known else (), engine.durations)
+        return Step(forecast, self.newest_raw(symbol) if known else (), engine.durations)
+
+    def knows(self, symbol: str) -> bool:
+        """Whether it can forecast this instrument."""
+        return self.terms.symbols is None or symbol in self.terms.symbols
+
+    def can_read(self, bar: Bar) -> bool:
+        """Whether it knows the instrument and the bar has all columns that it reads."""
+        return self.knows(bar.symbol) and all(name in bar.values for name in self.terms.columns)
+
+    def newest_raw(self, symbol: str) -> tuple[float, ...]:
+        """Raw outputs of an instrument's newest step."""
+        return tuple(self.engines[symbol].raw[0].tolist())
 
     def owe(self, symbol: str, t: int, values: dict[str, float]) -> None:
         """A bar to be stepped later."""
@@ -115,13 +150,15 @@ class Resident:
         end = None if most_ns is None else elapsed_ns() + most_ns
         while self.backlog and (end is None or elapsed_ns() < end):
             symbol, t, values = self.backlog.popleft()
-            if symbol not in self.engines:
-                self.begin(symbol, Begun(-1, 0, -1))
-            if symbol in self.failed or any(name not in values for name in self.bundle.exported.columns):
-                self.failed.setdefault(symbol, "a bar had not all the columns it reads")
-                continue
-            try:
-                self.step(symbol, t, values)
-            except CandlewickError:
-                continue  # told by `failed`
+            if symbol not in self.engines and self.knows(symbol):
+                self.begin(symbol, Begun(-1, 0, self.known))
+            if symbol in self.engines and symbol not in self.failed:
+                self._follow(symbol, t, values)
         return bool(self.backlog)
+
+    def _follow(self, symbol: str, t: int, values: dict[str, float]) -> None:
+        if any(name not in values for name in self.bundle.exported.columns):
+            self.failed[symbol] = "a bar had not all the columns it reads"
+            return
+        with suppress(CandlewickError):  # told by `failed`
+            self.step(symbol, t, values)
