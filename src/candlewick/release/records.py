@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from candlewick.runtime.choose import Setting
+
 
 class Columns(Struct, frozen=True, array_like=True, tag="columns"):
     """Names of the values of later bars, under a number."""
@@ -88,7 +90,7 @@ class Anchored(Struct, frozen=True, array_like=True, tag="anchor"):
         first: close of the first bar that was stepped; -1 where the next bar will be the first.
         before: bars stepped before this record, `first` counted, the last one being the newest of the instrument.
         known: seq up to which revisions are contained in their values.
-        setting: kernel, precision, threads, spinning.
+        setting: how the release was run.
     """
 
     release: str
@@ -96,7 +98,7 @@ class Anchored(Struct, frozen=True, array_like=True, tag="anchor"):
     first: int
     before: int
     known: int
-    setting: tuple[str, str, int, bool]
+    setting: Setting
     at: int
 
 

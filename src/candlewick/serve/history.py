@@ -11,7 +11,7 @@ from candlewick.release.places import NOWHERE, Key
 from candlewick.release.records import Anchored, Columns, Late, Record, Revised, Taken
 
 TAKEN, LATE, REVISED, ANCHORED, _COLUMNS = 1, 2, 3, 4, 5
-_KINDS = {Taken: TAKEN, Late: LATE, Revised: REVISED}
+_KINDS: dict[type, int] = {Taken: TAKEN, Late: LATE, Revised: REVISED}
 JOURNAL = "journal"
 """Folder of the live journal."""
 

@@ -117,6 +117,13 @@ class Live:
         self.champion, self.standby, self.generation, self.since = resident, former, generation, at
         self.rules, self.warming, self.alarm = rules, None, ""
 
+    def warm(self, warming: Warming) -> None:
+        """From now on `warming` is owed every bar that the journal holds after what its child reads."""
+        for _, record in self.journal.read(warming.known + 1):
+            if isinstance(record, Taken):
+                warming.owe(record.symbol, record.t, dict(zip(self.names[record.columns], record.values, strict=True)))
+        self.warming = warming
+
     def record(self, record: Any) -> int:
         """Append to the journal, and tell those who watch."""
         seq = self.journal.append(record)
@@ -309,9 +316,7 @@ class Live:
 
 def anchored(resident: Resident, symbol: str, begun: Begun, at: int) -> Anchored:
     """The record of where a state began."""
-    setting = resident.setting
-    how = (setting.kernel, setting.precision, setting.threads, setting.spinning)
-    return Anchored(resident.id, symbol, begun.first, begun.before, begun.known, how, at)
+    return Anchored(resident.id, symbol, begun.first, begun.before, begun.known, resident.setting, at)
 
 
 def answered(

@@ -136,7 +136,7 @@ class _Rebuilding:
                     self._differing.append(record)
 
     def _anchor(self, seq: int, record: Anchored) -> None:
-        resident = self._resident(record.release, Setting(*record.setting))
+        resident = self._resident(record.release, record.setting)
         if resident is None:
             return
         journal, names, symbol = self._live.journal, self._live.names, record.symbol

@@ -77,7 +77,7 @@ class _Telling:
             self._take(seq, record, judged=judged)
 
     def _anchor(self, record: Anchored) -> None:
-        resident = self._resident(record.release, Setting(*record.setting))
+        resident = self._resident(record.release, record.setting)
         if resident is None:
             return
         own = self._bars.get(record.symbol, [])

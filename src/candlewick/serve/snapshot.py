@@ -21,11 +21,7 @@ _FLOATS = ("held", "position", "equity")
 
 
 class Taking:
-    """A snapshot under way. Every instrument is copied whole, at its own moment.
-
-    Attributes:
-        done: whether all are copied and all that they contain is on disk.
-    """
+    """A snapshot under way. Every instrument is copied whole, at its own moment."""
 
     def __init__(self, live: Live) -> None:
         self._live, self._generation = live, live.generation
@@ -42,7 +38,13 @@ class Taking:
             self._copy(self._live.followed[self._left.pop()])
 
     @property
+    def copied(self) -> bool:
+        """Whether all instruments are."""
+        return not self._left
+
+    @property
     def done(self) -> bool:
+        """Whether all are copied, and what they contain is on disk."""
         return not self._left and self._live.journal.durable >= self._contained
 
     @property

@@ -51,7 +51,9 @@ def bars(live: Live, symbol: str, count: int) -> dict[str, Any]:
     for seq in seqs:
         record: Taken = live.journal.get(seq)
         values = dict(zip(live.names[record.columns], record.values, strict=True))
-        events.append({"bar": {"symbol": symbol, "t": record.t, "values": values}, "answer": _answer(live, seq, record)})
+        events.append(
+            {"bar": {"symbol": symbol, "t": record.t, "values": values}, "answer": _answer(live, seq, record)}
+        )
     return {"symbol": symbol, "events": events}
 
 

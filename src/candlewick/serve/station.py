@@ -1,0 +1,196 @@
+"""A live folder at work: the live side, its upkeep, and changes of the champion while bars go on.
+
+Whoever owns a station steps `live`, calls `settle` when there is time, and lets another thread commit the journal and
+write snapshots. What takes long is done in threads of `run_in_executor`; what changes the live side is done by the
+loop, between two bars.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from candlewick.core.clock import elapsed_ns, elapsed_s, now_ns
+from candlewick.core.disk import Disk
+from candlewick.core.errors import CandlewickError, ConfigError
+from candlewick.core.failpoint import reached
+from candlewick.core.progress import Progress
+from candlewick.release.bundle import open_bundle
+from candlewick.release.gate import Asked, decide
+from candlewick.release.records import Stopped
+from candlewick.release.registry import Registry, releases_folder
+from candlewick.serve.live import MOST_SYMBOLS, Live
+from candlewick.serve.recovery import recover
+from candlewick.serve.resident import Resident
+from candlewick.serve.snapshot import Snapshot, Taking
+from candlewick.serve.warming import Warming
+
+SNAPSHOT_BARS = 5_000
+"""Bars after which a new snapshot is begun: as many are stepped again at a start."""
+
+SNAPSHOT_NS = 60_000_000_000
+"""Time after which one is begun if any bar came."""
+
+
+class Station:
+    """One live folder.
+
+    Attributes:
+        folder: where it lies; the caller holds its lock.
+        live: instruments and releases.
+        registry: releases and the pointers to them.
+        started: when it began, ns UTC.
+    """
+
+    def __init__(
+        self, folder: Path, live: Live, *, members: Sequence[Path] = (), wishes: Sequence[str] = ()
+    ) -> None:  # fmt: skip
+        self.folder, self.live, self.members, self.wishes = folder, live, members, wishes
+        self.registry = Registry(folder)
+        self.started = live.clock()
+        self._changing = asyncio.Lock()
+        self._taking: Taking | None = None
+        self._taken = live.journal.seq
+        self._taken_at = elapsed_ns()
+
+    @classmethod
+    def open(
+        cls, folder: Path, *, clock: Callable[[], int] = now_ns, members: Sequence[Path] = (),
+        wishes: Sequence[str] = (), most_symbols: int = MOST_SYMBOLS, disk: Disk | None = None,
+        progress: Progress | None = None,
+    ) -> "Station":  # fmt: skip
+        """Recover what is in the folder; see `serve.recovery.recover`.
+
+        Raises:
+            StorageError, ConfigError: as there.
+        """
+        live = recover(
+            folder, clock=clock, members=members, wishes=wishes, most_symbols=most_symbols, disk=disk, progress=progress
+        )
+        return cls(folder, live, members=members, wishes=wishes)
+
+    def settle(self, most_ns: int) -> bool:
+        """Work that may wait, for about so long: the standby's bars, then a snapshot; whether more is left."""
+        if self.live.settle(most_ns):
+            return True
+        if self._taking is None and self._due():
+            self._taking = Taking(self.live)
+        if self._taking is None:
+            return False
+        if self._taking.spoilt:
+            self._taking = None
+            return True
+        self._taking.go_on(most_ns)
+        return not self._taking.copied
+
+    def snapshot(self) -> Snapshot | None:
+        """A snapshot to be written by another thread, once it is whole; None where there is none."""
+        if self._taking is None or not self._taking.done:
+            return None
+        done, self._taking = self._taking.finished(), None
+        self._taken, self._taken_at = self.live.journal.seq, elapsed_ns()
+        return done
+
+    def close(self) -> None:
+        """End in order: everything on disk, and a snapshot, so that the next start is quick."""
+        live = self.live
+        if not live.journal.broken:
+            live.record(Stopped(live.clock()))
+            live.journal.commit()
+            if live.standby is not None:
+                live.standby.catch_up()
+            taking = Taking(live)
+            while not taking.copied:
+                taking.go_on(SNAPSHOT_NS)
+            taking.finished().write(self.folder)
+        live.journal.close()
+
+    async def promote(self, release: str, *, alias: str = "champion", reason: str = "") -> dict[str, Any]:
+        """Move an alias to a release; returns when it answers.
+
+        The release is loaded and warmed beside the one that serves; then the gate decides, the pointer moves, and the
+        swap is one assignment between two bars.
+
+        Raises:
+            CandlewickError: no such release, one that cannot be loaded, or the gate keeps the champion.
+        """
+        async with self._one_change():
+            began, found = elapsed_s(), self.registry.get(release)
+            if alias != "champion":
+                await _beside(self._moved, found, alias, "promote", reason)
+                return self._told(found, alias, began)
+            if self.live.champion is not None and self.live.champion.id == found:
+                raise ConfigError(f"release {found[:12]} is the champion already. Nothing was changed.")
+            resident = await self._loaded(found)
+            generation = await _beside(self._moved, found, alias, "promote", reason)
+            return await self._swapped(resident, generation, "promote", began)
+
+    async def rollback(self, *, reason: str = "") -> dict[str, Any]:
+        """Let the champion before this one answer again; where it is still in memory, within milliseconds.
+
+        Raises:
+            CandlewickError: there was none, or it cannot be loaded any more.
+        """
+        async with self._one_change():
+            began, found = elapsed_s(), self.registry.previous
+            if found is None:
+                raise ConfigError("there was no champion before this one. Promote a release instead.")
+            resident = await self._loaded(found)
+            generation = await _beside(partial(self.registry.rollback, reason=reason))
+            return await self._swapped(resident, generation, "rollback", began)
+
+    def _due(self) -> bool:
+        came = self.live.journal.seq - self._taken
+        return self.live.champion is not None and (
+            came >= SNAPSHOT_BARS or (came > 0 and elapsed_ns() - self._taken_at > SNAPSHOT_NS)
+        )
+
+    def _one_change(self) -> asyncio.Lock:
+        if self._changing.locked():
+            raise ConfigError("another change of the champion is under way. Try again when it is done.")
+        return self._changing
+
+    async def _loaded(self, release: str) -> Resident:
+        live = self.live
+        if live.standby is not None and live.standby.id == release:
+            return live.standby
+        journal = live.journal
+        warming = Warming(
+            self.folder, release, known=journal.durable, symbols=list(live.followed), members=self.members,
+            wishes=self.wishes,
+        )  # fmt: skip
+        live.warm(warming)
+        try:
+            return await _beside(warming.run)
+        except BaseException:
+            live.warming = None
+            raise
+
+    def _moved(self, release: str, alias: str, why: str, reason: str) -> int:
+        # Not by the loop: the gate reads files, and the registry waits for the disk.
+        bundle = open_bundle(releases_folder(self.folder) / release, members=self.members)
+        champion = self.live.champion
+        columns = {name for one in self.live.followed.values() for name in self.live.names[one.columns]}
+        decision = decide(Asked(bundle, alias, champion.bundle.card if champion else None, tuple(sorted(columns))))
+        self.registry.decided(release, alias, decision)
+        if not decision.allowed:
+            raise ConfigError(f"the gate keeps the champion: {'; '.join(decision.reasons)}.")
+        return self.registry.move(alias, release, why=why, reason=reason)
+
+    async def _swapped(self, resident: Resident, generation: int, why: str, began: float) -> dict[str, Any]:
+        reached("swap.moved")
+        self.live.swap(resident, generation=generation, why=why)
+        await _beside(self.live.journal.commit)
+        return self._told(resident.id, "champion", began)
+
+    def _told(self, release: str, alias: str, began: float) -> dict[str, Any]:
+        seconds = elapsed_s() - began
+        return {
+            "release": release, "alias": alias, "generation": self.registry.generation, "seconds": seconds,
+            "said": f"{alias} is {release[:12]} now (generation {self.registry.generation}, {seconds * 1e3:,.0f} ms)",
+        }  # fmt: skip
+
+
+async def _beside(work: Callable[..., Any], *arguments: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
