@@ -1,5 +1,6 @@
 """Any network as ONNX, run by onnxruntime on the processor."""
 
+import os
 from collections import OrderedDict
 from math import prod
 from typing import TYPE_CHECKING, ClassVar
@@ -8,7 +9,7 @@ import numpy as np
 
 from candlewick.core.errors import ConfigError, StorageError
 from candlewick.runtime.exported import Graph
-from candlewick.runtime.proto import with_initializers
+from candlewick.runtime.proto import parts
 from candlewick.runtime.session import Lanes, Precision, Session
 
 if TYPE_CHECKING:
@@ -137,8 +138,12 @@ def _loaded(graph: Graph, threads: int, spinning: bool) -> "onnxruntime.Inferenc
     # Or the bytes could pass for its own binary format, which nobody has checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        proto = with_initializers(graph.proto, graph.weights)
-        return onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+        # From a file in memory and not from bytes: putting those together would hold the interpreter's lock for long.
+        with open(os.memfd_create("graph"), "wb") as file:
+            file.writelines(parts(graph.proto, graph.weights))
+            file.flush()
+            place = f"/proc/self/fd/{file.fileno()}"
+            return onnxruntime.InferenceSession(place, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # its errors share no other base class
         raise StorageError(
             f"onnxruntime {onnxruntime.__version__} does not take the graph (opset {graph.opset}), was: "

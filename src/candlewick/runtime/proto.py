@@ -58,8 +58,21 @@ def with_initializers(proto: bytes, weights: Mapping[str, np.ndarray]) -> bytes:
 
     Protobuf merges a message that comes twice, so a second graph of nothing but initializers is appended.
     """
-    graph = b"".join(_bytes(_INITIALIZER, _tensor(name, array)) for name, array in weights.items())
-    return proto + _bytes(_GRAPH, graph)
+    return b"".join(parts(proto, weights))
+
+
+def parts(proto: bytes, weights: Mapping[str, np.ndarray]) -> Iterator[bytes | memoryview]:
+    """The bytes of `with_initializers` one after the other: arrays as they lie in memory, not copied."""
+    heads, arrays = [], []
+    for name, array in weights.items():
+        little = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+        arrays.append(memoryview(little.reshape(-1).view(np.uint8)))
+        head = _tensor(name, little) + _head(_RAW_DATA, little.nbytes)
+        heads.append(_head(_INITIALIZER, len(head) + little.nbytes) + head)
+    yield proto + _head(_GRAPH, sum(map(len, heads)) + sum(array.nbytes for array in arrays))
+    for head, data in zip(heads, arrays, strict=True):
+        yield head
+        yield data
 
 
 def require_plain(proto: bytes, weights: Container[str], opset: int, where: str) -> None:
@@ -190,14 +203,15 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _tensor(name: str, array: np.ndarray) -> bytes:
+    # All of it but the data.
     dims = b"".join(_varint(_DIMS << 3) + _varint(size) for size in array.shape)
     kind = _varint(_DATA_TYPE << 3) + _varint(DATA_TYPES[array.dtype.name])
-    raw = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C").tobytes()
-    return dims + kind + _bytes(_NAME, name.encode()) + _bytes(_RAW_DATA, raw)
+    encoded = name.encode()
+    return dims + kind + _head(_NAME, len(encoded)) + encoded
 
 
-def _bytes(field: int, content: bytes) -> bytes:
-    return _varint(field << 3 | _BYTES) + _varint(len(content)) + content
+def _head(field: int, length: int) -> bytes:
+    return _varint(field << 3 | _BYTES) + _varint(length)
 
 
 def _varint(value: int) -> bytes:

@@ -1,6 +1,7 @@
 """A start: the newest snapshot, and the journal since. What comes out is what was there when the server ended."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,10 +144,8 @@ class _Rebuilding:
         bars = history.newest(journal, symbol, record.before, known=record.known)
         taken = [journal.get(s) for s in journal.newest(symbol, (history.TAKEN,), seq - record.known, until=seq)
                  if s > record.known]  # fmt: skip
-        try:
+        with suppress(CandlewickError):  # as it broke off then; the next beginning stands further on
             resident.warm(symbol, Begun(record.first, record.before, record.known), [*bars, *taken], names)
-        except CandlewickError:
-            pass  # as it did then; the next beginning stands further on
 
     def _resident(self, release: str, setting: Setting) -> Resident | None:
         # In memory, where it is one that is wanted and this machine can run it as it was run.

@@ -13,7 +13,7 @@ from typing import Any
 
 from candlewick.core.clock import elapsed_ns, elapsed_s, now_ns
 from candlewick.core.disk import Disk
-from candlewick.core.errors import CandlewickError, ConfigError
+from candlewick.core.errors import ConfigError
 from candlewick.core.failpoint import reached
 from candlewick.core.progress import Progress
 from candlewick.release.bundle import open_bundle
