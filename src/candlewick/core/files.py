@@ -1,11 +1,13 @@
 """Files that are whole or absent: written beside, synced, renamed, and the folder synced."""
 
 import contextlib
+import errno
 import fcntl
 import glob
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,26 @@ def read_json(path: str | Path) -> Any:
         raise StorageError(f"{path} could not be read: {error}.") from error
 
 
+def read_bounded(path: str | Path, most: int) -> bytes:
+    """The content of a file that may be hostile: a regular one, no link, of at most `most` bytes.
+
+    Raises:
+        StorageError: it is none, or cannot be read.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, "rb") as file:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+                raise StorageError(
+                    f"{path} must be a file of {most:,} bytes at most, was {status.st_size:,}. Nothing was loaded."
+                )
+            return file.read(status.st_size)
+    except OSError as error:
+        reason = "it is a link" if error.errno == errno.ELOOP else error.strerror
+        raise StorageError(f"{path} could not be read: {reason}. Nothing was loaded.") from error
+
+
 @contextlib.contextmanager
 def locked(path: str | Path, *, wait: bool = True) -> Iterator[None]:
     """Hold an exclusive lock on `path` (made when missing) against other processes.
@@ -112,11 +134,12 @@ def user_cache() -> Path:
 def _sweep(path: Path) -> None:
     # A killed writer cannot tidy up; its process is gone, so the next writer of the same file does.
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        if not _alive(left.name.removesuffix(".tmp").rpartition(".")[2]):
+        if not alive(left.name.removesuffix(".tmp").rpartition(".")[2]):
             left.unlink(missing_ok=True)
 
 
-def _alive(pid: str) -> bool:
+def alive(pid: str) -> bool:
+    """Whether there is a process of this number."""
     try:
         os.kill(int(pid), 0)
     except (ValueError, ProcessLookupError):

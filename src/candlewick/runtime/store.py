@@ -13,7 +13,6 @@ in little memory: who serves foreign models opens them in a process of their own
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -39,10 +38,10 @@ from candlewick.runtime.strict_json import parse, refused
 
 CARD, ARRAYS = "model.json", "arrays.safetensors"
 _PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "int8")
-_LARGEST = {".json": 2**20, ".onnx": 16 * 2**20, ".safetensors": 2 * 2**30}
+LARGEST = {".json": 2**20, ".onnx": 16 * 2**20, ".safetensors": 2 * 2**30}
 """Bytes that a file of each kind has at most; protobuf takes no more than two gigabytes."""
 
-_NAMES = {CARD, ARRAYS} | {f"{precision}{end}" for precision in _PRECISIONS for end in (".onnx", ".safetensors")}
+NAMES = {CARD, ARRAYS} | {f"{precision}{end}" for precision in _PRECISIONS for end in (".onnx", ".safetensors")}
 
 
 class _GraphCard(BaseModel):
@@ -126,7 +125,7 @@ def open_exported(folder: str | Path, *, trust_code: bool = False) -> Exported:
         DataError: arrays that are not finite or do not fit the spec.
     """
     folder = Path(folder)
-    data = {name: _read(folder / name) for name in sorted(_listed(folder))}
+    data = {name: files.read_bounded(folder / name, LARGEST[Path(name).suffix]) for name in sorted(_listed(folder))}
     return from_contents(data, str(folder), trust=Trust(code=trust_code))
 
 
@@ -180,8 +179,8 @@ def _plain(card: dict[str, Any]) -> bytes:
     except (TypeError, ValueError) as error:
         raise DataError(f"a model's lineage and precisions must be plain JSON data, was: {error}.") from error
     _card(data)  # as it will be read
-    if len(data) > _LARGEST[".json"]:
-        raise DataError(f"a model's description has {_LARGEST['.json']:,} bytes at most, was {len(data):,}.")
+    if len(data) > LARGEST[".json"]:
+        raise DataError(f"a model's description has {LARGEST['.json']:,} bytes at most, was {len(data):,}.")
     return data
 
 
@@ -197,7 +196,7 @@ def _is_own(name: str, array: np.ndarray, exported: Exported) -> bool:
 
 def _require_free(folder: Path) -> None:
     left = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    foreign = {name for name in left if not any(name == ours or name.startswith(f".{ours}.") for ours in _NAMES)}
+    foreign = {name for name in left if not any(name == ours or name.startswith(f".{ours}.") for ours in NAMES)}
     if foreign or CARD in left:
         raise StorageError(
             f"{folder} must be a new folder, was one that holds {', '.join(sorted(foreign)[:5]) or 'a model'}. "
@@ -215,23 +214,11 @@ def _listed(folder: Path) -> set[str]:
             f"{folder} could not be read: {error.strerror}. Name the folder of a saved model."
         ) from error
     for entry in entries:
-        if entry.name not in _NAMES or not entry.is_file(follow_symlinks=False):
+        if entry.name not in NAMES or not entry.is_file(follow_symlinks=False):
             raise refused(str(folder), f"holds {entry.name!r}, which is no file of a model")
     if CARD not in {entry.name for entry in entries}:
         raise refused(str(folder), f"has no {CARD}, so it is no model, or one whose saving was stopped")
     return {entry.name for entry in entries}
-
-
-def _read(path: Path) -> bytes:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(handle, "rb") as file:
-            status, most = os.fstat(handle), _LARGEST[path.suffix]
-            if not stat.S_ISREG(status.st_mode) or status.st_size > most:
-                raise refused(str(path), f"must be a file of {most:,} bytes at most, was {status.st_size:,}")
-            return file.read(most)
-    except OSError as error:
-        raise refused(str(path), f"could not be read: {error.strerror}") from error
 
 
 def _card(data: bytes) -> _Card:
