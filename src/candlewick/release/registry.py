@@ -20,6 +20,7 @@ from candlewick.core.errors import ConfigError, StorageError
 from candlewick.core.failpoint import reached
 from candlewick.core.words import some
 from candlewick.release.bundle import ID, SHORT
+from candlewick.release.gate import Decision
 from candlewick.release.journal import Journal
 from candlewick.release.publish import releases_folder
 
@@ -182,14 +183,14 @@ class Registry:
             self._write(Registered(release, origin, self._clock(), reason))
             return True
 
-    def decide(self, release: str, alias: str, allowed: bool, reasons: Sequence[str]) -> None:
-        """Record what the gate said.
+    def decided(self, release: str, alias: str, decision: Decision) -> None:
+        """Record what the gate said of a promotion, allowed or not.
 
         Raises:
             StorageError: the registry cannot be written.
         """
         with self._changing():
-            self._write(Decided(release, alias, allowed, tuple(reasons), self._clock()))
+            self._write(Decided(release, alias, decision.allowed, decision.reasons, self._clock()))
 
     def move(self, alias: str, release: str, *, why: Why = "promote", reason: str = "") -> Moved:
         """Point an alias at a registered release.
@@ -201,16 +202,31 @@ class Registry:
             ConfigError: no such alias or release, it points there already, or a rollback elsewhere than to `previous`.
             StorageError: the registry cannot be written.
         """
-        if alias not in ALIASES:
-            raise ConfigError(f"an alias is one of {', '.join(ALIASES)}, was {alias!r}.")
         with self._changing() as state:
-            self._require_movable(state, alias, release, why)
+            self.require_movable(alias, release, why)
             stack = state.stacks.get(alias, [])
             generation = state.generations.get(alias, 0) + 1
             moved = Moved(alias, release, stack[-1] if stack else "", generation, why, reason, self._clock())
             reached("registry.move")
             self._write(moved)
             return moved
+
+    def require_movable(self, alias: str, release: str, why: Why = "promote") -> None:
+        """Refuse a move that `move` would refuse.
+
+        Raises:
+            ConfigError: see `move`.
+        """
+        if alias not in ALIASES:
+            raise ConfigError(f"an alias is one of {', '.join(ALIASES)}, was {alias!r}.")
+        state = self._state()
+        stack = state.stacks.get(alias, [])
+        if release not in state.entries:
+            raise ConfigError(f"{release[:SHORT]} is not registered in {self._live}. Make or import it first.")
+        if stack and stack[-1] == release:
+            raise ConfigError(f"{release[:SHORT]} is the {alias} already. Nothing was changed.")
+        if why == "rollback" and (len(stack) < 2 or stack[-2] != release):
+            raise ConfigError(f"a rollback of {alias} goes to where it pointed before, was {release[:SHORT]}.")
 
     def rollback_target(self) -> str:
         """Where a rollback takes the champion.
@@ -226,15 +242,6 @@ class Registry:
                 "Promote a release first."
             )
         return previous
-
-    def _require_movable(self, state: _State, alias: str, release: str, why: Why) -> None:
-        stack = state.stacks.get(alias, [])
-        if release not in state.entries:
-            raise ConfigError(f"{release[:SHORT]} is not registered in {self._live}. Make or import it first.")
-        if stack and stack[-1] == release:
-            raise ConfigError(f"{release[:SHORT]} is the {alias} already. Nothing was changed.")
-        if why == "rollback" and (len(stack) < 2 or stack[-2] != release):
-            raise ConfigError(f"a rollback of {alias} goes to where it pointed before, was {release[:SHORT]}.")
 
     def _state(self) -> _State:
         signature = self._signature()
