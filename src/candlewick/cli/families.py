@@ -20,6 +20,7 @@ FAMILIES = {
     "metrics": "candlewick.evaluate.metrics:METRICS",
     "policies": "candlewick.evaluate.policies:POLICIES",
     "sources": "candlewick.data.sources:SOURCES",
+    "feeds": "candlewick.serve.feeds:FEEDS",
     "markets": "candlewick.data.synthetic:MARKETS",
 }
 
@@ -49,7 +50,7 @@ def _command(name: str) -> Callable[..., None]:
 features, labels, models = _command("features"), _command("labels"), _command("models")
 scalers, splits, losses = _command("scalers"), _command("splits"), _command("losses")
 metrics, policies = _command("metrics"), _command("policies")
-sources, markets = _command("sources"), _command("markets")
+sources, feeds, markets = _command("sources"), _command("feeds"), _command("markets")
 
 
 def _list(members: Family[Any], show: Show) -> None:

@@ -15,7 +15,8 @@ from candlewick.core.registry import USER_MODULE
 EXIT_CODES = """
 Exit codes: 0 done (for check, audit, check-member, plan and replay: nothing found); 1 something was found;
 2 a command, experiment or override that cannot be meant; 3 data; 4 a leak; 5 training; 6 storage;
-7 an optional library is missing; 70 a defect of candlewick; 130 interrupted.
+7 an optional library is missing; 8 a server, exchange or broker that does not answer; 70 a defect of candlewick;
+130 interrupted.
 """
 
 app = App(
@@ -37,6 +38,10 @@ _COMMANDS = {
         "export": "Make a run's model ready to serve without torch, judged and with a reference.",
         "replay": "Run an exported model over history as it runs live: same bits, and how fast?",
     },
+    "Live": {
+        "feed": "Post closed bars to a server: from an exchange, a stream of Redis, or a file.",
+        "forecasts": "Forecasts that a server has made.",
+    },
     "Checks": {
         "check": "Say what is in a file of bars and what is wrong with it.",
         "audit": "Look for leaks of the future into an experiment.",
@@ -55,10 +60,23 @@ _COMMANDS = {
         "metrics": "Metrics of forecasts and of trading.",
         "policies": "Policies: forecasts to positions.",
         "sources": "Sources of bars.",
+        "feeds": "Feeds: where live bars come from.",
         "markets": "Synthetic markets whose truth is known.",
     },
 }
-_LISTS = {"features", "labels", "models", "scalers", "splits", "losses", "metrics", "policies", "sources", "markets"}
+_LISTS = {
+    "features",
+    "labels",
+    "models",
+    "scalers",
+    "splits",
+    "losses",
+    "metrics",
+    "policies",
+    "sources",
+    "feeds",
+    "markets",
+}
 
 app["--help"].group = app["--version"].group = Group("Options", sort_key=len(_COMMANDS))
 for _order, (_title, _commands) in enumerate(_COMMANDS.items()):

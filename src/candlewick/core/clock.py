@@ -22,6 +22,11 @@ def elapsed_ns() -> int:
     return time.perf_counter_ns()
 
 
+def sleep_s(seconds: float) -> None:
+    """Let so many seconds pass; none where they are below zero."""
+    time.sleep(max(seconds, 0.0))
+
+
 def iso(t: int) -> str:
     """A nanosecond stamp as ISO 8601 in UTC, without a fraction where it is zero.
 

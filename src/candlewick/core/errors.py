@@ -41,3 +41,9 @@ class MissingDependencyError(CandlewickError):
     """An optional library that the asked-for part needs is not installed."""
 
     exit_code = 7
+
+
+class RemoteError(CandlewickError):
+    """A server, an exchange or a broker that does not answer, or not with what was agreed."""
+
+    exit_code = 8

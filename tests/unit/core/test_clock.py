@@ -23,3 +23,10 @@ def test_now_is_now() -> None:
     assert abs(clock.now_ns() - time.time_ns()) < 5 * clock.NS_PER_SECOND
     before = clock.elapsed_s()
     assert clock.elapsed_s() >= before
+
+
+def test_sleeping_takes_that_long_and_never_fails_for_the_past() -> None:
+    before = clock.elapsed_s()
+    clock.sleep_s(0.02)
+    clock.sleep_s(-5.0)
+    assert 0.02 <= clock.elapsed_s() - before < 2.0

@@ -1,0 +1,6 @@
+"""Where live bars come from: each feed runs in a process of its own and posts closed bars to a server."""
+
+from candlewick.core.registry import Family
+from candlewick.serve.feeds._base import Feed
+
+FEEDS = Family("candlewick.serve.feeds", Feed)

@@ -1,0 +1,187 @@
+"""Public candles of an exchange through ccxt, without an API key; only candles that have closed there."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from pydantic import Field, field_validator
+
+from candlewick.core.clock import iso
+from candlewick.core.errors import ConfigError, RemoteError
+from candlewick.data.interval import parse_duration
+from candlewick.serve.feeds._base import Answered, Feed, World, require, rest
+from candlewick.serve.feeds._exchange import Candle, Exchange, ns
+from candlewick.serve.protocol import Bar
+
+_LONGEST_REST_S = 60.0
+_MOST_HOLES = 20
+
+
+class Ccxt(Feed):
+    """A candle is posted when the exchange's own time is past its close; one that is still forming never is.
+
+    It begins after the newest bar that the server has of an instrument and pages through the exchange's history from
+    there, in order, at every start and after every interruption on either side. ccxt stamps a candle by its open; `t`
+    is its close.
+    """
+
+    subject: ClassVar[str] = "exchange"
+
+    exchange: str = Field(description="its name in ccxt: binance, kraken, coinbase ...", max_length=58)
+    symbols: tuple[str, ...] = Field(
+        min_length=1, description="markets as ccxt calls them, BTC/USDT, or BTC/USDT=BTC to name the instrument"
+    )
+    timeframe: str = Field("1m", min_length=2, description="length of a candle, as the exchange calls it: 1m, 1h, 1d")
+    since: str | None = Field(
+        None,
+        description="where an instrument begins that the server does not know: 2026-01-31, or 7d before now; "
+        "by default with the newest page",
+    )
+    limit: int = Field(500, ge=2, le=1000, description="candles of a page")
+    delay_s: float = Field(1.0, ge=0.0, le=60.0, description="seconds after a close before it is asked for")
+    api: str | None = Field(None, description="another address of the exchange's API: http://127.0.0.1:8000")
+
+    @field_validator("since")
+    @classmethod
+    def _since_can_be_meant(cls, since: str | None) -> str | None:
+        if since is not None:
+            _moment_ms(since, 0)
+        return since
+
+    @property
+    def source(self) -> str:
+        """`ccxt:EXCHANGE`."""
+        return f"ccxt:{self.exchange}"
+
+    def bars(self, world: World) -> Generator[list[Bar], Answered, None]:
+        """Closed candles, for ever."""
+        require("ccxt", "feeds", "a feed from an exchange")
+        markets = _named(self.symbols)
+        exchange = Exchange(self.exchange, self.api, world)
+        interval_ms = exchange.open(markets, self.timeframe)
+        followed = [_Followed(self, exchange, market, name, interval_ms, world) for market, name in markets.items()]
+        shortest_s = patience_s = min(interval_ms / 4e3, 1.0)
+        while followed:
+            now_ms, asked_s = exchange.now_ms(followed[0].market, self.timeframe), world.elapsed_s()
+            held = world.last()
+            for one in tuple(followed):
+                try:
+                    yield from one.bars(now_ms, held.get(one.name))
+                except ConfigError as error:
+                    world.say(f"{one.name} is left out from here on: {error}")
+                    followed.remove(one)
+            if not followed or any(one.behind for one in followed):
+                continue
+            until_ms = min(one.due_ms(now_ms) for one in followed) - now_ms
+            late = until_ms <= 0
+            wait = patience_s if late else until_ms / 1e3 + self.delay_s - (world.elapsed_s() - asked_s)
+            patience_s = min(2 * patience_s, interval_ms / 4e3, 30.0) if late else shortest_s
+            yield from rest(world, min(wait, _LONGEST_REST_S))
+        raise RemoteError(f"{self.exchange} has none of the markets any more. Choose others.")
+
+
+@dataclass
+class _Followed:
+    """One market: how far it has been posted.
+
+    `answered_ms` is the close of the newest candle that the server has answered, `accepted_ms` of the newest that it
+    did not refuse. `behind` says that there is more to fetch at once.
+    """
+
+    feed: Ccxt
+    exchange: Exchange
+    market: str
+    name: str
+    interval_ms: int
+    world: World
+    answered_ms: int | None = None
+    accepted_ms: int | None = None
+    behind: bool = False
+    holes: int = 0
+
+    def bars(self, now_ms: int, held_ns: int | None) -> Generator[list[Bar], Answered, None]:
+        """The next page of closed candles after what the server holds."""
+        since_ms = self._since_ms(now_ms, held_ns)
+        before_ms = self.answered_ms
+        closed = self._closed(since_ms, now_ms)
+        bars = [self._bar(candle) for candle in closed]
+        answers = yield bars
+        for candle, answer in zip(closed, answers, strict=True):
+            self.answered_ms = candle.open_ms + self.interval_ms
+            if answer.outcome != "refused":
+                self.accepted_ms = self.answered_ms
+        self.behind = self.answered_ms != before_ms and self.due_ms(now_ms) <= now_ms
+
+    def due_ms(self, now_ms: int) -> int:
+        """When the next candle closes."""
+        return (now_ms if self.answered_ms is None else self.answered_ms) + self.interval_ms
+
+    def _since_ms(self, now_ms: int, held_ns: int | None) -> int | None:
+        held_ms = None if held_ns is None else held_ns // 1_000_000
+        if self.accepted_ms is not None and (held_ms is None or held_ms < self.accepted_ms):
+            # Older than what it had answered: another folder, or one that was restored.
+            self.world.say(f"{self.name}: the server has lost bars; they are fetched again")
+            self.accepted_ms = self.answered_ms = None
+        if held_ms is None and self.answered_ms is None:
+            return None if self.feed.since is None else _moment_ms(self.feed.since, now_ms)
+        self.answered_ms = max(held_ms or 0, self.answered_ms or 0)
+        return self.answered_ms
+
+    def _closed(self, since_ms: int | None, now_ms: int) -> list[Candle]:
+        page = self._page(since_ms, None)
+        # What came from a cache on the way is as old as the cache says.
+        whole_ms = now_ms - self.exchange.age_ms
+        if since_ms is not None:
+            page, whole_ms = self._without_holes(page, since_ms, now_ms, whole_ms)
+        return [candle for candle in page if candle.open_ms + self.interval_ms <= whole_ms]
+
+    def _without_holes(self, page: list[Candle], since_ms: int, now_ms: int, whole_ms: int) -> tuple[list[Candle], int]:
+        """A hole is believed when it is asked for once more, with its end: some exchanges give the newest first."""
+        end_ms = page[0].open_ms if page else since_ms + self.feed.limit * self.interval_ms
+        if end_ms - since_ms < self.interval_ms or end_ms > now_ms:
+            return page, whole_ms
+        again = [candle for candle in self._page(since_ms, end_ms - 1) if candle.open_ms < end_ms]
+        if again:
+            return again, min(whole_ms, now_ms - self.exchange.age_ms)
+        self.holes += 1
+        if self.holes <= _MOST_HOLES:
+            self.world.say(
+                f"{self.name}: {self.exchange.name} has no candles between {iso(ns(since_ms))} and {iso(ns(end_ms))}"
+            )
+        if not page:
+            self.answered_ms = end_ms
+        return page, whole_ms
+
+    def _page(self, since_ms: int | None, until_ms: int | None) -> list[Candle]:
+        limit = self.feed.limit
+        if since_ms is not None and until_ms is not None:
+            limit = min(limit, (until_ms - since_ms) // self.interval_ms + 1)
+        return self.exchange.candles(self.market, self.feed.timeframe, since_ms, limit, until_ms=until_ms)
+
+    def _bar(self, candle: Candle) -> Bar:
+        interval = ns(self.interval_ms)
+        return Bar(self.name, ns(candle.open_ms) + interval, dict(candle.values), interval, self.feed.source)
+
+
+def _named(symbols: tuple[str, ...]) -> dict[str, str]:
+    """Instrument names by market.
+
+    >>> _named(("BTC/USDT=BTC", "ETH/USDT"))
+    {'BTC/USDT': 'BTC', 'ETH/USDT': 'ETH/USDT'}
+    """
+    pairs = [(market, name or market) for market, _, name in (text.partition("=") for text in symbols)]
+    if len({market for market, _ in pairs}) < len(pairs) or len({name for _, name in pairs}) < len(pairs):
+        raise ConfigError(f"each market and each instrument stands once, was {', '.join(symbols)}. Name them apart.")
+    return dict(pairs)
+
+
+def _moment_ms(text: str, now_ms: int) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            return now_ms - parse_duration(text) // 1_000_000
+        except ConfigError as error:
+            raise ValueError("write a date, 2026-01-31, or a length of time, 7d") from error
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e3)
