@@ -142,22 +142,38 @@ def test_every_contract_of_a_faulty_metric_and_policy_is_reported():
 class StandardisesTheWholeSeries(Proportional):
     """Scales the forecasts by the deviation of all of them, later ones included."""
 
-    def targets(self, value, probabilities=None, *, bars_per_year):
-        return super().targets(value / np.nanstd(value), probabilities, bars_per_year=bars_per_year)
+    def wanted(self, value, probabilities=None, *, bars_per_year):
+        return super().wanted(value / np.nanstd(value), probabilities, bars_per_year=bars_per_year)
 
 
 class TradesOnNoForecast(Threshold):
     """Takes a missing forecast for a forecast of nothing."""
 
-    def targets(self, value, probabilities=None, *, bars_per_year):
-        return np.nan_to_num(super().targets(value, probabilities, bars_per_year=bars_per_year))
+    def wanted(self, value, probabilities=None, *, bars_per_year):
+        return np.nan_to_num(super().wanted(value, probabilities, bars_per_year=bars_per_year))
 
 
 class AlwaysLong(Threshold):
     """Buys whatever is forecast."""
 
-    def targets(self, value, probabilities=None, *, bars_per_year):
+    def wanted(self, value, probabilities=None, *, bars_per_year):
         return np.where(np.isnan(value), np.nan, 1.0)
+
+
+class SmoothsOverHistory(Threshold):
+    """Looks at the forecast before, which a live step is not given."""
+
+    def wanted(self, value, probabilities=None, *, bars_per_year):
+        wanted = super().wanted(value, probabilities, bars_per_year=bars_per_year)
+        before = np.append(wanted[:1], wanted[:-1])
+        return np.where(np.isnan(before), wanted, (wanted + before) / 2)
+
+
+class FollowsOtherwiseLive(Proportional):
+    """Has a rule of its own for the band when it runs live."""
+
+    def follow(self, wanted, held):
+        return wanted
 
 
 class IgnoresItsLimit(Threshold):
@@ -174,6 +190,8 @@ class IgnoresItsLimit(Threshold):
         (TradesOnNoForecast, "must be NaN where"),
         (AlwaysLong, "whatever is forecast"),
         (IgnoresItsLimit, "the parameter most moves no position"),
+        (SmoothsOverHistory, "over history and .* live"),
+        (FollowsOtherwiseLive, "over history and .* live"),
     ],
 )
 def test_a_faulty_policy_is_caught(fault, words):

@@ -18,13 +18,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numba import types
 
-from candlewick.core.clock import NS_PER_DAY, iso
+from candlewick.core.clock import iso
 from candlewick.core.compiled import compiled
 from candlewick.core.errors import ConfigError, DataError
+from candlewick.evaluate.account import NS_PER_YEAR, SIZE, account_step, mark_open_trade
 from candlewick.evaluate.costs import Costs, Fill
 from candlewick.evaluate.track import Track, Trades
-
-NS_PER_YEAR = 365.25 * NS_PER_DAY
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +81,7 @@ def backtest(
         )
     t = np.ascontiguousarray(t, dtype=np.int64)
     money = np.empty((4, len(t)))
-    trades = np.empty((len(t) + 1, 5))
+    trades = np.empty((len(t) + 2, 5))
     count: int = _simulate(t, target, fills, close, costs.rate, costs.financing / NS_PER_YEAR, money, trades)  # type: ignore[no-untyped-call]
     equity, held, traded, cost = money
     return Account(t, equity, held, traded, cost, _trades(t, trades[:count].copy()))
@@ -168,53 +167,12 @@ _stamps = types.Array(types.int64, 1, "C", readonly=True)
 _matrix = types.float64[:, ::1]
 
 
-@compiled(types.void(types.float64[::1], types.int64, types.int64, types.float64, types.float64, types.float64))
-def _record(row, entry, exit, units, gross, paid):  # type: ignore[no-untyped-def]
-    row[0], row[1], row[2], row[3], row[4] = entry, exit, np.sign(units), gross, gross - paid
-
-
 @compiled(types.int64(_stamps, _numbers, _numbers, _numbers, types.float64, types.float64, _matrix, _matrix))
 def _simulate(t, target, fills, close, rate, financing, money, trades):  # type: ignore[no-untyped-def]
-    cash, units, ordered, mark = 1.0, 0.0, 0.0, close[0]
-    entry, capital, gross, paid, count = 0, 1.0, 0.0, 0.0, 0
-    money[0, 0], money[1, 0], money[2, 0], money[3, 0] = 1.0, 0.0, 0.0, 0.0
-    for i in range(1, len(t)):
-        notional, cost, price = 0.0, 0.0, fills[i]
-        if units != 0.0 and financing > 0.0:
-            borrowed = max(-cash, 0.0) if units > 0.0 else -units * mark
-            cost = borrowed * financing * (t[i] - t[i - 1])
-            cash -= cost
-            paid += cost
-        equity = cash + units * price
-        wanted = target[i - 1]
-        if not np.isnan(wanted) and wanted != ordered and equity > 0.0:
-            ordered = wanted
-            after = wanted * equity / price
-            gross += units * (price - mark)
-            mark = price
-            notional = abs(after - units) * price
-            cost += rate * notional
-            cash -= (after - units) * price + rate * notional
-            if units * after > 0.0:
-                paid += rate * notional
-            else:
-                closing = rate * abs(units) * price
-                if units != 0.0:
-                    paid += closing
-                    _record(trades[count], entry, i, units, gross / capital, paid / capital)  # type: ignore[no-untyped-call]
-                    count += 1
-                entry, capital, gross, paid = i, equity - closing, 0.0, rate * abs(after) * price
-            units = after
-        gross += units * (close[i] - mark)
-        mark = close[i]
-        equity = cash + units * mark
-        if equity <= 0.0:
-            if units != 0.0:
-                _record(trades[count], entry, i, units, gross / capital, paid / capital)  # type: ignore[no-untyped-call]
-                count += 1
-            cash, units, equity = 0.0, 0.0, 0.0
-        money[0, i], money[1, i], money[2, i], money[3, i] = equity, abs(units) * mark, notional, cost
-    if units != 0.0:
-        _record(trades[count], entry, len(t) - 1, units, gross / capital, paid / capital)  # type: ignore[no-untyped-call]
-        count += 1
-    return count
+    state, row, count = np.zeros(SIZE), np.zeros(4), 0
+    for i in range(len(t)):
+        count = account_step(  # type: ignore[no-untyped-call]
+            state, t[i], fills[i], close[i], target[i], rate, financing, row, trades, count
+        )
+        money[0, i], money[1, i], money[2, i], money[3, i] = row[0], row[1], row[2], row[3]
+    return mark_open_trade(state, trades, count)  # type: ignore[no-untyped-call]

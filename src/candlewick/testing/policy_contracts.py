@@ -64,10 +64,25 @@ def forecasts_matter(policy: Policy) -> None:
             raise AssertionError(f"on {kind}, positions are the same whatever is forecast.")
 
 
+def live_equals_history(policy: Policy) -> None:
+    """Bar by bar, each from its own forecast and the position held, it takes the positions it takes over history."""
+    for kind in policy.kinds:
+        value, probabilities = forecasts(kind)
+        whole, held = policy.targets(value, probabilities, bars_per_year=BARS_PER_YEAR), np.nan
+        for i in range(len(value)):
+            own = None if probabilities is None else probabilities[i : i + 1]
+            wanted = policy.wanted(value[i : i + 1], own, bars_per_year=BARS_PER_YEAR)
+            target = policy.follow(float(wanted[0]), held)
+            if np.float64(target).tobytes() != whole[i].tobytes():
+                raise AssertionError(f"on {kind}, row {i} is {whole[i]} over history and {target} live.")
+            held = held if np.isnan(target) else target
+
+
 POLICY_CONTRACTS: tuple[Callable[[Policy], None], ...] = (
     later_forecasts_change_nothing,
     no_forecast_is_no_decision,
     forecasts_matter,
+    live_equals_history,
 )
 
 

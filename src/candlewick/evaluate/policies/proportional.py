@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from candlewick.evaluate.policies._base import Benchmark, Kind, Policy, held_within, signal
+from candlewick.evaluate.policies._base import Benchmark, Kind, Policy, signal
 
 
 class Proportional(Policy):
@@ -27,9 +27,6 @@ class Proportional(Policy):
     short: bool = Field(True, description="whether it may sell short")
     band: float = Field(0.1, ge=0, description="smallest change of position worth an order")
 
-    def targets(
-        self, value: np.ndarray, probabilities: np.ndarray | None = None, *, bars_per_year: float
-    ) -> np.ndarray:
-        """Each bar's position from forecasts up to it; the band makes it depend on earlier ones."""
-        wanted = self.max_leverage * np.clip(signal(value, probabilities) / self.full_at, -float(self.short), 1.0)
-        return held_within(wanted, self.band)
+    def wanted(self, value: np.ndarray, probabilities: np.ndarray | None = None, *, bars_per_year: float) -> np.ndarray:
+        """Proportional to each bar's signal, up to the limit."""
+        return self.max_leverage * np.clip(signal(value, probabilities) / self.full_at, -float(self.short), 1.0)

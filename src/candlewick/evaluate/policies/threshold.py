@@ -24,9 +24,7 @@ class Threshold(Policy):
     size: float = Field(1.0, gt=0, le=100, description="position taken, as a share of equity")
     short: bool = Field(True, description="whether it may sell short")
 
-    def targets(
-        self, value: np.ndarray, probabilities: np.ndarray | None = None, *, bars_per_year: float
-    ) -> np.ndarray:
+    def wanted(self, value: np.ndarray, probabilities: np.ndarray | None = None, *, bars_per_year: float) -> np.ndarray:
         """-size, 0 or size at each bar, from that bar's forecast alone."""
         strength = signal(value, probabilities)
         wanted = self.size * ((strength > self.above) - 1.0 * self.short * (strength < -self.above))

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from candlewick.core.errors import DataError
-from candlewick.evaluate.policies._base import Benchmark, Kind, Policy, held_within
+from candlewick.evaluate.policies._base import Benchmark, Kind, Policy
 
 
 class VolatilityTarget(Policy):
@@ -28,15 +28,12 @@ class VolatilityTarget(Policy):
     max_leverage: float = Field(2.0, gt=0, le=100, description="largest position")
     band: float = Field(0.1, ge=0, description="smallest change of position worth an order")
 
-    def targets(
-        self, value: np.ndarray, probabilities: np.ndarray | None = None, *, bars_per_year: float
-    ) -> np.ndarray:
-        """`value` holds the forecast variance of one bar; never short, and held within `band`."""
+    def wanted(self, value: np.ndarray, probabilities: np.ndarray | None = None, *, bars_per_year: float) -> np.ndarray:
+        """`value` holds the forecast variance of one bar; never short."""
         variance = np.asarray(value, dtype=np.float64)
         if np.any(variance <= 0):
             raise DataError(
                 f"a volatility target needs positive variance forecasts, was {np.nanmin(variance):.3g}. "
                 "Use a label of kind variance."
             )
-        wanted = np.minimum(self.target / np.sqrt(variance * bars_per_year), self.max_leverage)
-        return held_within(wanted, self.band)
+        return np.minimum(self.target / np.sqrt(variance * bars_per_year), self.max_leverage)
