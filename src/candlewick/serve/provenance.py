@@ -7,7 +7,7 @@ from candlewick.core.errors import DataError
 from candlewick.release.bundle import read_card
 from candlewick.release.journal import Journal
 from candlewick.release.records import Anchored, Late, Revised, Taken
-from candlewick.release.registry import releases_folder
+from candlewick.release.publish import releases_folder
 from candlewick.serve import history
 from candlewick.serve.views import plain
 

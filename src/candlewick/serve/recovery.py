@@ -10,9 +10,10 @@ from candlewick.core.disk import Disk
 from candlewick.core.errors import CandlewickError, ConfigError
 from candlewick.core.progress import Progress, Silent
 from candlewick.core.versions import versions
-from candlewick.release.bundle import open_bundle, read_card
+from candlewick.release.bundle import Bundle, open_bundle
 from candlewick.release.records import Anchored, Columns, Gap, Late, Noticed, Revised, Serving, Started, Taken
-from candlewick.release.registry import Registry, releases_folder
+from candlewick.release.publish import releases_folder
+from candlewick.release.registry import Registry
 from candlewick.runtime.choose import Setting
 from candlewick.serve import history, snapshot
 from candlewick.serve.followed import Followed, Rules, gap_mark
@@ -162,11 +163,12 @@ class _Rebuilding:
             return None
         return self._residents[release]
 
-    def _opened(self, release: str) -> Any:
+    def _opened(self, release: str) -> Bundle:
         return open_bundle(releases_folder(self._folder) / release, members=self._members)
 
     def _rules(self, release: str) -> Rules:
-        return Rules.of(read_card(releases_folder(self._folder) / release))
+        resident = self._residents.get(release)
+        return Rules.of((resident.bundle if resident else self._opened(release)).card)
 
     def finish(self) -> None:
         """Let the champion answer, warmed where it is new, and say what is not as it was."""

@@ -9,7 +9,7 @@ from candlewick.core.progress import Progress, Silent
 from candlewick.release.bundle import open_bundle
 from candlewick.release.journal import Journal
 from candlewick.release.records import Anchored, Columns, Late, Revised, Taken
-from candlewick.release.registry import releases_folder
+from candlewick.release.publish import releases_folder
 from candlewick.runtime.choose import Setting
 from candlewick.serve import history
 from candlewick.serve.resident import Begun, Resident

@@ -19,7 +19,8 @@ from candlewick.core.progress import Progress
 from candlewick.release.bundle import open_bundle
 from candlewick.release.gate import Asked, decide
 from candlewick.release.records import Stopped
-from candlewick.release.registry import Registry, releases_folder
+from candlewick.release.publish import releases_folder
+from candlewick.release.registry import Registry
 from candlewick.serve.live import MOST_SYMBOLS, Live
 from candlewick.serve.recovery import recover
 from candlewick.serve.resident import Resident
@@ -116,14 +117,14 @@ class Station:
             CandlewickError: no such release, one that cannot be loaded, or the gate keeps the champion.
         """
         async with self._one_change():
-            began, found = elapsed_s(), self.registry.get(release)
+            began, found = elapsed_s(), self.registry.get(release).id
             if alias != "champion":
-                await _beside(self._moved, found, alias, "promote", reason)
+                await _beside(self._moved, found, alias, reason)
                 return self._told(found, alias, began)
             if self.live.champion is not None and self.live.champion.id == found:
                 raise ConfigError(f"release {found[:12]} is the champion already. Nothing was changed.")
             resident = await self._loaded(found)
-            generation = await _beside(self._moved, found, alias, "promote", reason)
+            generation = await _beside(self._moved, found, alias, reason)
             return await self._swapped(resident, generation, "promote", began)
 
     async def rollback(self, *, reason: str = "") -> dict[str, Any]:
@@ -133,12 +134,10 @@ class Station:
             CandlewickError: there was none, or it cannot be loaded any more.
         """
         async with self._one_change():
-            began, found = elapsed_s(), self.registry.previous
-            if found is None:
-                raise ConfigError("there was no champion before this one. Promote a release instead.")
+            began, found = elapsed_s(), self.registry.rollback_target()
             resident = await self._loaded(found)
-            generation = await _beside(partial(self.registry.rollback, reason=reason))
-            return await self._swapped(resident, generation, "rollback", began)
+            moved = await _beside(partial(self.registry.move, "champion", found, why="rollback", reason=reason))
+            return await self._swapped(resident, moved.generation, "rollback", began)
 
     def _due(self) -> bool:
         came = self.live.journal.seq - self._taken
@@ -167,7 +166,7 @@ class Station:
             live.warming = None
             raise
 
-    def _moved(self, release: str, alias: str, why: str, reason: str) -> int:
+    def _moved(self, release: str, alias: str, reason: str) -> int:
         # Not by the loop: the gate reads files, and the registry waits for the disk.
         bundle = open_bundle(releases_folder(self.folder) / release, members=self.members)
         champion = self.live.champion
@@ -176,7 +175,7 @@ class Station:
         self.registry.decided(release, alias, decision)
         if not decision.allowed:
             raise ConfigError(f"the gate keeps the champion: {'; '.join(decision.reasons)}.")
-        return self.registry.move(alias, release, why=why, reason=reason)
+        return self.registry.move(alias, release, reason=reason).generation
 
     async def _swapped(self, resident: Resident, generation: int, why: str, began: float) -> dict[str, Any]:
         reached("swap.moved")

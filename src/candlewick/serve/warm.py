@@ -9,7 +9,7 @@ from typing import Any
 
 from candlewick.core.errors import CandlewickError, ConfigError
 from candlewick.release.bundle import open_bundle
-from candlewick.release.registry import releases_folder
+from candlewick.release.publish import releases_folder
 from candlewick.runtime.choose import Setting, candidates, choose, open_session
 from candlewick.runtime.engine import Engine
 from candlewick.runtime.exported import Exported

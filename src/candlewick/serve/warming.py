@@ -17,7 +17,7 @@ from pathlib import Path
 from candlewick.core.errors import StorageError
 from candlewick.core.failpoint import reached
 from candlewick.release.bundle import open_bundle
-from candlewick.release.registry import releases_folder
+from candlewick.release.publish import releases_folder
 from candlewick.runtime.choose import Setting
 from candlewick.serve.resident import Begun, Resident
 from candlewick.serve.states import load_states
