@@ -1,15 +1,19 @@
-"""Export a run's model, ready to serve without torch."""
+"""Export a run's model, ready to serve without torch, or the network of a release as one ONNX file."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
+from candlewick.cli.places import LiveFolder, OwnMembers
 from candlewick.cli.show import Show
 
+export = App(name="export", default_parameter=Parameter(negative=""), result_action="return_value")
 
-def export(
+
+@export.default
+def from_run(
     run: Annotated[Path, Parameter(help="A run's folder, or its name below ./runs.")],
     /,
     *,
@@ -34,6 +38,37 @@ def export(
     for line in told(figures):
         print(line)
     print(f"folder   {folder}")
+
+
+@export.command
+def onnx(
+    release: Annotated[str, Parameter(help="An id, the first digits of one, or an alias.")],
+    file: Annotated[Path, Parameter(help="The file to write, such as model.onnx.")],
+    /,
+    *,
+    live: LiveFolder = LiveFolder(),  # noqa: B008 (frozen)
+    own: OwnMembers = OwnMembers(),  # noqa: B008 (frozen)
+    show: Show = Show(),  # noqa: B008 (frozen)
+) -> None:
+    """Write the network of a release, weights and all, as one standard ONNX file, checked by onnxruntime."""
+    from dataclasses import asdict
+
+    from candlewick.release.bundle import open_bundle
+    from candlewick.release.onnx import write_onnx
+    from candlewick.release.registry import Registry
+
+    entry = Registry(live.folder).get(release)
+    written = write_onnx(open_bundle(entry.folder, members=own.folders), file)
+    if show.data({"file": str(file), "release": entry.id, **asdict(written)}):
+        return
+    print(f"takes    {_shapes(written.takes)}")
+    print(f"gives    {_shapes(written.gives)}")
+    print(f"checked  onnxruntime gives the golden outputs to {written.difference:.1e}")
+    print(f"file     {file}, {written.bytes:,} bytes, opset {written.opset}")
+
+
+def _shapes(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} ({', '.join(map(str, ('batch', *shape)))})" for name, shape in shapes.items())
 
 
 def told(figures: Mapping[str, Any]) -> Iterable[str]:

@@ -13,7 +13,8 @@ from candlewick.core.errors import CandlewickError, ConfigError, MissingDependen
 from candlewick.core.registry import USER_MODULE
 
 EXIT_CODES = """
-Exit codes: 0 done (for check, audit, check-member, plan and replay: nothing found); 1 something was found;
+Exit codes: 0 done (for check, audit, check-member, plan, replay and verify: nothing found); 1 something was found,
+or the gate keeps the champion;
 2 a command, experiment or override that cannot be meant; 3 data; 4 a leak; 5 training; 6 storage;
 7 an optional library is missing; 8 a server, exchange or broker that does not answer; 70 a defect of candlewick;
 130 interrupted.
@@ -36,9 +37,17 @@ _COMMANDS = {
         "compare": "Two runs or several models on the same folds, seeds and costs: is the difference real?",
         "predict": "Forecast new bars with the models of a run.",
         "export": "Make a run's model ready to serve without torch, judged and with a reference.",
-        "replay": "Run an exported model over history as it runs live: same bits, and how fast?",
+        "replay": "Run an exported model or a release over history as it runs live: same bits, and how fast?",
     },
     "Live": {
+        "release": "Make an immutable release of the model that a run's verdict names.",
+        "releases": "Releases of a live folder: which of them serve, and what their verdicts say.",
+        "show": "What a release is, reads, trades and comes from.",
+        "diff": "What two releases say differently.",
+        "verify": "Whether a release is still what it was.",
+        "import": "Let in a release from elsewhere, tried in a limited process.",
+        "promote": "Point an alias at a release, where the gate lets it through.",
+        "rollback": "Go back to the champion before this one.",
         "feed": "Post closed bars to a server: from an exchange, a stream of Redis, or a file.",
         "forecasts": "Forecasts that a server has made.",
     },
@@ -78,14 +87,16 @@ _LISTS = {
     "markets",
 }
 
+_PLACES = {"show": "show_release:show", "import": "import_release:import_release"}
+"""Commands whose name is taken by another module, or is none in Python."""
+
 app["--help"].group = app["--version"].group = Group("Options", sort_key=len(_COMMANDS))
 for _order, (_title, _commands) in enumerate(_COMMANDS.items()):
     _group = Group(_title, sort_key=_order)
     for _place, (_name, _help) in enumerate(_commands.items()):
         _module = "families" if _name in _LISTS else _name.replace("-", "_")
-        app.command(
-            f"candlewick.cli.{_module}:{_name.replace('-', '_')}", name=_name, help=_help, group=_group, sort_key=_place
-        )
+        _where = _PLACES.get(_name, f"{_module}:{_name.replace('-', '_')}")
+        app.command(f"candlewick.cli.{_where}", name=_name, help=_help, group=_group, sort_key=_place)
 
 
 def main() -> None:

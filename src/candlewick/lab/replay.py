@@ -92,6 +92,19 @@ def replay(
     """
     exported, reference, run = _opened(source, model, trust_code)
     panel = _panel(run, bars, reading)
+    return replay_exported(exported, reference, panel, precision=precision, threads=threads, progress=progress)
+
+
+def replay_exported(
+    exported: Exported, reference: Reference | None, panel: Panel,
+    *, precision: Precision | Literal["auto"] | None = None, threads: int | Literal["auto"] | None = None,
+    progress: Progress | None = None,
+) -> Replay:  # fmt: skip
+    """As `replay`, of a model that is open already.
+
+    Raises:
+        ConfigError, DataError: see `replay`.
+    """
     stretch = reference.cut(panel) if reference is not None else None
     setting, measured = _setting(exported, reference, precision, threads, len((stretch or panel).bars))
     found = through_engine(exported, open_session(exported, setting), stretch or panel, progress=progress)

@@ -62,7 +62,7 @@ class Bundle:
             StorageError: it was changed since the release was opened, or is of another model.
         """
         path = self.folder / REFERENCE
-        data = _verified(self.folder, REFERENCE, self.card)
+        data = part(self.folder, REFERENCE, self.card)
         reference = Reference.unpacked(data, path)
         reference.require_of(self.exported)
         return reference
@@ -81,13 +81,14 @@ def open_bundle(folder: str | Path, *, members: Sequence[Path] = ()) -> Bundle:
         DataError: arrays that are not finite or do not fit the spec.
     """
     folder, trust = Path(folder), Trust(folders=tuple(Path(place) for place in members))
-    names = _listed(folder)
+    names = listed(folder)
     data, card = _card(folder, trust)
     if names != {CARD, *card.files}:
         different = ", ".join(sorted(names ^ {CARD, *card.files})[:5])
         raise refused(str(folder), f"does not hold the files that {CARD} tells of: {different}")
-    contents = {name: _verified(folder, name, card) for name in sorted(card.files)}
-    own = {name.removeprefix(f"{MODEL}/"): part for name, part in contents.items() if name.startswith(f"{MODEL}/")}
+    contents = {name: part(folder, name, card) for name in sorted(card.files)}
+    inside = f"{MODEL}/"
+    own = {name.removeprefix(inside): content for name, content in contents.items() if name.startswith(inside)}
     if store.CARD not in own or not {GOLDEN, REFERENCE, EXPERIMENT} <= contents.keys():
         raise refused(str(folder), "is no whole release")
     exported = store.from_contents(own, str(folder / MODEL), trust=trust)
@@ -115,11 +116,11 @@ def verify_files(folder: str | Path) -> Card:
         StorageError: a file is missing, damaged or foreign.
     """
     folder = Path(folder)
-    names, (_, card) = _listed(folder), _card(folder, Trust())
+    names, (_, card) = listed(folder), _card(folder, Trust())
     if names != {CARD, *card.files}:
         raise refused(str(folder), f"holds {', '.join(sorted(names))} and tells of {', '.join(sorted(card.files))}")
     for name in card.files:
-        _verified(folder, name, card)
+        part(folder, name, card)
     return card
 
 
@@ -141,7 +142,12 @@ def _card(folder: Path, trust: Trust) -> tuple[bytes, Card]:
     return data, Card.parsed(data, trust)
 
 
-def _verified(folder: Path, name: str, card: Card) -> bytes:
+def part(folder: Path, name: str, card: Card) -> bytes:
+    """The content of one file of a release, held to what its card tells of it.
+
+    Raises:
+        StorageError: it is missing, damaged or no file of a release.
+    """
     most = largest(name)
     if most is None:
         raise refused(CARD, f"tells of {name!r}, which is no file of a release")
@@ -151,7 +157,12 @@ def _verified(folder: Path, name: str, card: Card) -> bytes:
     return data
 
 
-def _listed(folder: Path) -> set[str]:
+def listed(folder: Path) -> set[str]:
+    """Names of all files in the folder of a release, those of the model with theirs before them.
+
+    Raises:
+        StorageError: a link, a file that no release has, or no card.
+    """
     try:
         found = set(_names(folder, ""))
     except OSError as error:

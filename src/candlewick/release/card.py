@@ -121,10 +121,10 @@ class Card(_Plain):
 
     @property
     def one_line(self) -> str:
-        """What the verdict says, in a line."""
+        """What speaks for it, in a line."""
         if self.forced:
             return f"forced: {self.forced}"
-        return self.verdict.sentences[0] if self.verdict.sentences else "passed" * self.verdict.passed
+        return f"{'passed' if self.verdict.passed else 'failed'}, it names {self.verdict.use}"
 
 
 def schema_hash(exported: Exported) -> str:

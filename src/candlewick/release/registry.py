@@ -236,10 +236,9 @@ class Registry:
         """
         previous = self.previous
         if previous is None:
+            fate = "there is no release before it" if self.aliases.get("champion") else "it has never been set"
             raise ConfigError(
-                f"there is nothing to roll back to: the champion of {self._live} has "
-                f"{'pointed at one release only' if self.aliases.get('champion') else 'never been set'}. "
-                "Promote a release first."
+                f"the champion of {self._live} cannot be rolled back: {fate}. Promote another release instead."
             )
         return previous
 

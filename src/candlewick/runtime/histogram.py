@@ -61,6 +61,22 @@ class Histogram:
             self._counts[bucket] += number
         self._longest = max(self._longest, other._longest)
 
+    def octaves(self) -> list[tuple[float, float, int]]:
+        """(from, to, durations between) in microseconds, each twice as wide as the last; none empty at the ends.
+
+        >>> times = Histogram()
+        >>> for ns in (1_000, 1_200, 5_000):
+        ...     times.add(ns)
+        >>> [(round(begin, 1), round(end, 1), number) for begin, end, number in times.octaves()]
+        [(0.8, 1.6, 2), (1.6, 3.2, 0), (3.2, 6.4, 1)]
+        """
+        width = round(log(2) / _STEP)
+        numbers = [sum(self._counts[begin : begin + width]) for begin in range(0, _BUCKETS, width)]
+        filled = [place for place, number in enumerate(numbers) if number]
+        shown = range(filled[0], filled[-1] + 1) if filled else ()
+        edge = _SHORTEST_NS / 1e3
+        return [(edge * exp(k * width * _STEP), edge * exp((k + 1) * width * _STEP), numbers[k]) for k in shown]
+
     def summary(self) -> dict[str, float]:
         """`count`, and `p50`, `p95`, `p99`, `p99.9` and `max` in microseconds; only `count` where there is none."""
         if not self.count:

@@ -63,16 +63,39 @@ def with_initializers(proto: bytes, weights: Mapping[str, np.ndarray]) -> bytes:
 
 def parts(proto: bytes, weights: Mapping[str, np.ndarray]) -> Iterator[bytes | memoryview]:
     """The bytes of `with_initializers` one after the other: arrays as they lie in memory, not copied."""
-    heads, arrays = [], []
+    initializers = list(_initializers(weights))
+    yield proto + _head(_GRAPH, sum(map(len, initializers)))
+    yield from initializers
+
+
+def merged(proto: bytes, weights: Mapping[str, np.ndarray]) -> bytes:
+    """A ModelProto that holds `weights` as initializers of its one graph, for readers that do not merge messages.
+
+    Raises:
+        StorageError: it is no plain ModelProto.
+    """
+    numbers = {name: number for number, name in _ALLOWED["model"].items()}
+    out = bytearray()
+    try:
+        for field in _fields(proto, "model"):
+            number = numbers[field.name]
+            if field.kind == _VARINT:
+                out += _varint(number << 3) + _varint(field.number)
+                continue
+            content = [field.content, *(_initializers(weights) if field.name == "graph" else ())]
+            out += _head(number, sum(map(len, content)))
+            out += b"".join(content)
+    except (ValueError, IndexError) as error:
+        raise refused("the graph", f"is no plain ONNX graph: {error}") from error
+    return bytes(out)
+
+
+def _initializers(weights: Mapping[str, np.ndarray]) -> Iterator[bytes | memoryview]:
     for name, array in weights.items():
         little = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
-        arrays.append(memoryview(little.reshape(-1).view(np.uint8)))
         head = _tensor(name, little) + _head(_RAW_DATA, little.nbytes)
-        heads.append(_head(_INITIALIZER, len(head) + little.nbytes) + head)
-    yield proto + _head(_GRAPH, sum(map(len, heads)) + sum(array.nbytes for array in arrays))
-    for head, data in zip(heads, arrays, strict=True):
-        yield head
-        yield data
+        yield _head(_INITIALIZER, len(head) + little.nbytes) + head
+        yield little.reshape(-1).view(np.uint8).data
 
 
 def require_plain(proto: bytes, weights: Container[str], opset: int, where: str) -> None:
