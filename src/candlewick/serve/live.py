@@ -142,6 +142,12 @@ class Live:
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of values that the newest bars of all instruments have."""
+        own = [set(self.names[followed.columns]) for followed in self.followed.values() if followed.bars]
+        return tuple(sorted(set.intersection(*own))) if own else ()
+
     def reasons(self) -> tuple[str, ...]:
         """Why it is not ready to answer; () where it is."""
         found = []

@@ -16,11 +16,12 @@ from candlewick.core.disk import Disk
 from candlewick.core.errors import ConfigError
 from candlewick.core.failpoint import reached
 from candlewick.core.progress import Progress
-from candlewick.release.bundle import open_bundle
-from candlewick.release.gate import Asked, decide
-from candlewick.release.records import Stopped
+from candlewick.core.words import duration
+from candlewick.release.bundle import SHORT, open_bundle
+from candlewick.release.gate import Asked, GateError, decide
 from candlewick.release.publish import releases_folder
-from candlewick.release.registry import Registry
+from candlewick.release.records import Stopped
+from candlewick.release.registry import Moved, Registry
 from candlewick.serve.live import MOST_SYMBOLS, Live
 from candlewick.serve.recovery import recover
 from candlewick.serve.resident import Resident
@@ -118,14 +119,22 @@ class Station:
         """
         async with self._one_change():
             began, found = elapsed_s(), self.registry.get(release).id
+            self.registry.require_movable(alias, found)
             if alias != "champion":
-                await _beside(self._moved, found, alias, reason)
-                return self._told(found, alias, began)
-            if self.live.champion is not None and self.live.champion.id == found:
-                raise ConfigError(f"release {found[:12]} is the champion already. Nothing was changed.")
+                opened = partial(open_bundle, releases_folder(self.folder) / found, members=self.members)
+                moved = await _beside(self._moved, Asked(await _beside(opened), alias), reason)
+                return _told(moved, began)
             resident = await self._loaded(found)
-            generation = await _beside(self._moved, found, alias, reason)
-            return await self._swapped(resident, generation, "promote", began)
+            asked = Asked(
+                resident.bundle, alias, self.live.champion.bundle.card if self.live.champion else None,
+                columns=self.live.columns, symbols=tuple(self.live.followed), session=resident.session, checked=True,
+            )  # fmt: skip
+            try:
+                moved = await _beside(self._moved, asked, reason)
+            except BaseException:
+                self.live.warming = None
+                raise
+            return await self._swapped(resident, moved, began)
 
     async def rollback(self, *, reason: str = "") -> dict[str, Any]:
         """Let the champion before this one answer again; where it is still in memory, within milliseconds.
@@ -137,7 +146,7 @@ class Station:
             began, found = elapsed_s(), self.registry.rollback_target()
             resident = await self._loaded(found)
             moved = await _beside(partial(self.registry.move, "champion", found, why="rollback", reason=reason))
-            return await self._swapped(resident, moved.generation, "rollback", began)
+            return await self._swapped(resident, moved, began)
 
     def _due(self) -> bool:
         came = self.live.journal.seq - self._taken
@@ -166,29 +175,30 @@ class Station:
             live.warming = None
             raise
 
-    def _moved(self, release: str, alias: str, reason: str) -> int:
-        # Not by the loop: the gate reads files, and the registry waits for the disk.
-        bundle = open_bundle(releases_folder(self.folder) / release, members=self.members)
-        champion = self.live.champion
-        columns = {name for one in self.live.followed.values() for name in self.live.names[one.columns]}
-        decision = decide(Asked(bundle, alias, champion.bundle.card if champion else None, tuple(sorted(columns))))
-        self.registry.decided(release, alias, decision)
+    def _moved(self, asked: Asked, reason: str) -> Moved:
+        # Not by the loop: the registry waits for the disk.
+        release, decision = asked.bundle.id, decide(asked)
+        self.registry.decided(release, asked.alias, decision)
         if not decision.allowed:
-            raise ConfigError(f"the gate keeps the champion: {'; '.join(decision.reasons)}.")
-        return self.registry.move(alias, release, reason=reason).generation
+            raise GateError(
+                f"{release[:SHORT]} was not promoted: {'; '.join(decision.reasons)}. "
+                f"The {asked.alias} stays what it was. Mend that, or release another model."
+            )
+        return self.registry.move(asked.alias, release, reason=reason)
 
-    async def _swapped(self, resident: Resident, generation: int, why: str, began: float) -> dict[str, Any]:
+    async def _swapped(self, resident: Resident, moved: Moved, began: float) -> dict[str, Any]:
         reached("swap.moved")
-        self.live.swap(resident, generation=generation, why=why)
+        self.live.swap(resident, generation=moved.generation, why=moved.why)
         await _beside(self.live.journal.commit)
-        return self._told(resident.id, "champion", began)
+        return _told(moved, began)
 
-    def _told(self, release: str, alias: str, began: float) -> dict[str, Any]:
-        seconds = elapsed_s() - began
-        return {
-            "release": release, "alias": alias, "generation": self.registry.generation, "seconds": seconds,
-            "said": f"{alias} is {release[:12]} now (generation {self.registry.generation}, {seconds * 1e3:,.0f} ms)",
-        }  # fmt: skip
+
+def _told(moved: Moved, began: float) -> dict[str, Any]:
+    seconds = elapsed_s() - began
+    return {
+        "release": moved.release, "alias": moved.alias, "generation": moved.generation, "seconds": seconds,
+        "said": f"{moved.alias} is {moved.release[:SHORT]} now (generation {moved.generation}, {duration(seconds)})",
+    }  # fmt: skip
 
 
 async def _beside(work: Callable[..., Any], *arguments: Any) -> Any:
