@@ -44,7 +44,7 @@ class Exchange:
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"ccxt knows no exchange called {name!r}.{hint} It knows {len(ccxt.exchanges)}.")
         # Its own pacing follows the machine's clock, and sleeps for hours where that is put back: `_paced` does it.
-        self._ccxt: Any = getattr(ccxt, name)({"enableRateLimit": False})
+        self._ccxt: Any = getattr(ccxt, name)({"enableRateLimit": False, "enableLastJsonResponse": True})
         self.name, self._errors, self._world = name, ccxt, world
         if not self._ccxt.has.get("fetchOHLCV"):
             raise ConfigError(f"{name} gives no candles to the public. Choose another exchange.")
@@ -64,7 +64,7 @@ class Exchange:
             raise ConfigError(f"{self.name} has no candles of {timeframe!r}. It has {', '.join(known)}.")
         if timeframe[-1:] in {"M", "y"}:
             raise ConfigError(f"candles of {timeframe} are not all of one length. Choose one up to weeks.")
-        found = self._ask(self._ccxt.load_markets)
+        found = self._ask(self._markets)
         missing = [market for market in markets if market not in found]
         if missing:
             raise ConfigError(
@@ -121,9 +121,12 @@ class Exchange:
     def _ask(self, question: Callable[[], Any], *, must: bool = True) -> Any:
         while True:
             self._paced()
-            self._ccxt.last_response_headers = None
+            self._ccxt.last_response_headers = self._ccxt.last_json_response = None
             try:
                 answer = question()
+                if self._ccxt.last_json_response is None:
+                    # ccxt takes it for an empty list of candles.
+                    raise self._errors.BadResponse("its answer is no JSON")
             except (self._errors.BadSymbol, self._errors.NotSupported, self._errors.ArgumentsRequired) as error:
                 raise ConfigError(f"{self.name} cannot be asked so: {error}.") from error
             except Exception as error:  # ccxt raises whatever its parsing of an odd answer runs into
@@ -137,6 +140,12 @@ class Exchange:
             else:
                 self._trouble.over()
                 return answer
+
+    def _markets(self) -> Any:
+        found = self._ccxt.load_markets(True)
+        if not found:
+            raise self._errors.BadResponse("it tells of no markets")
+        return found
 
     def _paced(self) -> None:
         if self._asked_s is not None:

@@ -129,35 +129,44 @@ class _Followed:
         return self.answered_ms
 
     def _closed(self, since_ms: int | None, now_ms: int) -> list[Candle]:
-        page = self._page(since_ms, None)
-        # What came from a cache on the way is as old as the cache says.
-        whole_ms = now_ms - self.exchange.age_ms
-        if since_ms is not None:
-            page, whole_ms = self._without_holes(page, since_ms, now_ms, whole_ms)
-        return [candle for candle in page if candle.open_ms + self.interval_ms <= whole_ms]
-
-    def _without_holes(self, page: list[Candle], since_ms: int, now_ms: int, whole_ms: int) -> tuple[list[Candle], int]:
-        """A hole is believed when it is asked for once more, with its end: some exchanges give the newest first."""
-        end_ms = page[0].open_ms if page else since_ms + self.feed.limit * self.interval_ms
-        if end_ms - since_ms < self.interval_ms or end_ms > now_ms:
-            return page, whole_ms
-        again = [candle for candle in self._page(since_ms, end_ms - 1) if candle.open_ms < end_ms]
-        if again:
-            return again, min(whole_ms, now_ms - self.exchange.age_ms)
-        self.holes += 1
-        if self.holes <= _MOST_HOLES:
-            self.world.say(
-                f"{self.name}: {self.exchange.name} has no candles between {iso(ns(since_ms))} and {iso(ns(end_ms))}"
-            )
+        """The first page after `since_ms`; the newest where that is None."""
+        page = self._page(since_ms, now_ms)
+        if since_ms is None:
+            return page
+        window_ms = since_ms + self.feed.limit * self.interval_ms
+        end_ms = page[0].open_ms if page else window_ms
+        if end_ms < since_ms + self.interval_ms or end_ms > now_ms:
+            return page
+        # A hole is believed when its candles were asked for by its end too: some exchanges give the newest first.
+        found = self._page(since_ms, now_ms, until_ms=end_ms)
+        if found and found[0].open_ms >= since_ms + self.interval_ms and end_ms > window_ms:
+            found, end_ms, page = self._page(since_ms, now_ms, until_ms=window_ms), window_ms, []
+        if found:
+            return found
+        self._tell_hole(since_ms, end_ms)
         if not page:
             self.answered_ms = end_ms
-        return page, whole_ms
+        return page
 
-    def _page(self, since_ms: int | None, until_ms: int | None) -> list[Candle]:
-        limit = self.feed.limit
-        if since_ms is not None and until_ms is not None:
-            limit = min(limit, (until_ms - since_ms) // self.interval_ms + 1)
-        return self.exchange.candles(self.market, self.feed.timeframe, since_ms, limit, until_ms=until_ms)
+    def _page(self, since_ms: int | None, now_ms: int, *, until_ms: int | None = None) -> list[Candle]:
+        """Candles that had closed by `now_ms`; where an end is given, those that open before it."""
+        limit, last_ms = self.feed.limit, None if until_ms is None else until_ms - 1
+        if since_ms is not None and last_ms is not None:
+            limit = min(limit, (last_ms - since_ms) // self.interval_ms + 1)
+        found = self.exchange.candles(self.market, self.feed.timeframe, since_ms, limit, until_ms=last_ms)
+        # What came from a cache on the way is as old as the cache says.
+        whole_ms = now_ms - self.exchange.age_ms
+        return [
+            candle
+            for candle in found
+            if candle.open_ms + self.interval_ms <= whole_ms and (until_ms is None or candle.open_ms < until_ms)
+        ]
+
+    def _tell_hole(self, since_ms: int, end_ms: int) -> None:
+        self.holes += 1
+        if self.holes <= _MOST_HOLES:
+            between = f"{iso(ns(since_ms))} and {iso(ns(end_ms))}"
+            self.world.say(f"{self.name}: {self.exchange.name} has no candles between {between}")
 
     def _bar(self, candle: Candle) -> Bar:
         interval = ns(self.interval_ms)
