@@ -43,6 +43,7 @@ class Live:
         outcomes: bars by outcome; `statuses`: forecasts by status.
         latency: histograms of the engine's stages and of `offer` as a whole, in ns.
         feeds: of each source, counts by outcome and when it was heard last.
+        troubles: of each instrument followed, bars refused, come twice or missing in gaps since the start.
         alarm: why the watchdog does not trust the predict path; "" where it does.
     """
 
@@ -62,6 +63,7 @@ class Live:
         self.statuses: Counter[str] = Counter()
         self.latency: dict[str, Histogram] = {}
         self.feeds: dict[str, dict[str, int]] = {}
+        self.troubles: dict[str, Counter[str]] = {}
         self.alarm = ""
         self._numbers: dict[tuple[str, ...], int] = {}
         self._watchers: list[Watcher] = []
@@ -247,6 +249,7 @@ class Live:
             return
         missing = missing_before(bar.t, followed.t, card.interval_ns)
         followed.find_flaw(gap_mark(missing, followed.t))
+        self.troubles.setdefault(bar.symbol, Counter())["missing"] += missing
         self.record(Gap(bar.symbol, followed.t, bar.t, missing))
 
     def _told(self, step: Step, followed: Followed, champion: Resident, target: float, now: int) -> Told:
@@ -308,6 +311,8 @@ class Live:
         feed = self.feeds.setdefault(source, {"bars": 0, "duplicates": 0, "refused": 0, "last_received": 0})
         which = {"refused": "refused", "duplicate": "duplicates"}.get(answer.outcome, "bars")
         feed[which] += 1
+        if which != "bars" and bar.symbol in self.followed:
+            self.troubles.setdefault(bar.symbol, Counter())[which] += 1
         feed["last_received"] = now
 
     def _watch_clock(self, now: int) -> None:

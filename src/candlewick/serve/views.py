@@ -1,6 +1,6 @@
 """What can be asked of the live side, as plain data: nothing here changes anything."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from math import isnan
 from typing import Any
@@ -26,7 +26,7 @@ def status(live: Live, *, started: int) -> dict[str, Any]:
     return {
         "now": now, "started": started, "ready": not live.reasons(), "reasons": list(live.reasons()),
         "champion": _release(live, live.champion), "previous": _release(live, live.standby),
-        "symbols": [_symbol(one, now) for one in live.followed.values()],
+        "symbols": [_symbol(live, one, now) for one in live.followed.values()],
         "journal": {
             "seq": journal.seq, "durable": journal.durable, "bytes": journal.size, "segments": journal.segments,
             "cut": journal.cut,
@@ -115,11 +115,13 @@ def _release(live: Live, resident: Resident | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _symbol(followed: Followed, now: int) -> dict[str, Any]:
+def _symbol(live: Live, followed: Followed, now: int) -> dict[str, Any]:
     numbers = {name: getattr(followed, name) for name in ("position", "equity", "held")}
+    troubles: Mapping[str, int] = live.troubles.get(followed.symbol, {})
     known = {name: None if isnan(value) else value for name, value in numbers.items()}
     return {
         "symbol": followed.symbol, "t": followed.t, "bars": followed.bars, "feed_age_ns": now - followed.t,
         "status": followed.status, "reason": followed.reason, "target": known["held"],
         "position": known["position"], "equity": known["equity"],
+        **{name: troubles.get(name, 0) for name in ("refused", "duplicates", "missing")},
     }  # fmt: skip
