@@ -157,6 +157,17 @@ def test_an_exchange_that_fails_is_asked_again_with_bounded_waits(
     assert_whole(desk.book, exchange)
 
 
+def test_a_page_that_is_no_json_is_not_taken_for_hours_without_trade(exchange: Exchange, api: str, desk: Desk) -> None:
+    def ill() -> bool:
+        if len(closes(desk.book)) == 50:
+            exchange.script = [None, *["garbage"] * 3]
+        return closes(desk.book)[-1:] == [BEGIN_MS]
+
+    desk.run(binance(api, since="5h"), ill)
+    assert any("no JSON" in line for line in desk.said)
+    assert_whole(desk.book, exchange)
+
+
 def test_the_exchange_says_how_long_to_wait(exchange: Exchange, api: str, desk: Desk) -> None:
     exchange.script, exchange.retry_after = [429], "17"
     desk.run(binance(api), lambda: len(desk.book.order) > 0)

@@ -260,6 +260,21 @@ def test_a_redis_that_goes_away_and_comes_back_empty_is_waited_for(broker: Broke
     assert desk.slept[:3] == [0.5, 1.0, 2.0]
 
 
+def test_a_stream_that_was_deleted_is_followed_when_it_comes_again(
+    broker: Broker, bus: "redis.Redis", desk: Desk
+) -> None:
+    def until() -> bool:
+        if steps(desk.book) == [0] and not bus.exists("bars:marked"):
+            bus.set("bars:marked", 1)
+            bus.delete("bars")
+            add(bus, text(1))
+        return steps(desk.book) == [0, 1]
+
+    add(bus, text(0))
+    desk.run(feed(broker), until)
+    assert steps(desk.book) == [0, 1]
+
+
 def test_what_redis_will_never_do_is_told_once(broker: Broker, bus: "redis.Redis", desk: Desk) -> None:
     bus.set("bars", "not a stream")
     with pytest.raises(RemoteError, match="Is bars a stream"):
