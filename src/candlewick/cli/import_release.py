@@ -27,7 +27,7 @@ def import_release(
     from candlewick.release.foreign import Limits
     from candlewick.release.foreign import import_release as carry_out
 
-    limits = Limits(int(memory * 2**30), seconds)
+    limits = Limits(int(memory * 2**30), seconds, 3 * seconds)
     found = carry_out(folder, live.folder, members=members or (), limits=limits)
     if show.data({"release": found.id, "new": found.new}):
         return

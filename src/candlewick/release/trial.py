@@ -19,13 +19,8 @@ def main() -> None:
     _limit(asked["memory"], asked["seconds"], asked["file"])
     try:
         answer = {"id": _tried(Path(asked["folder"]), [Path(place) for place in asked["members"]])}
-    except CandlewickError as error:
-        answer = {"error": str(error)}
-    except MemoryError:
-        answer = {"memory": "exhausted"}
     except Exception as error:  # whatever a foreign release or a member makes of itself
-        exhausted = "bad_alloc" in str(error) or "llocate memory" in str(error)
-        answer = {"memory": "exhausted"} if exhausted else {"error": f"{type(error).__name__}: {error}"[:2_000]}
+        answer = {"memory": "exhausted"} if _is_exhaustion(error) else {"error": _said(error)}
     sys.stdout.write(f"\n{json.dumps(answer)}\n")
 
 
@@ -49,6 +44,19 @@ def _tried(folder: Path, members: list[Path]) -> str:
     if not decision.allowed:
         raise CandlewickError(f"{'; '.join(decision.reasons)}.")
     return bundle.id
+
+
+def _is_exhaustion(error: BaseException | None) -> bool:
+    # Also where a library or a refusal was made of it.
+    while error is not None:
+        if isinstance(error, MemoryError) or "bad_alloc" in str(error) or "llocate memory" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, CandlewickError) else f"{type(error).__name__}: {error}"[:2_000]
 
 
 if __name__ == "__main__":

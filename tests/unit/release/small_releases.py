@@ -22,6 +22,7 @@ from candlewick.release.registry import Registry
 from candlewick.runtime import store
 from candlewick.runtime.choose import candidates, open_session
 from candlewick.runtime.exported import Exported
+from candlewick.runtime.members import portable, without_place
 from candlewick.runtime.reference import Reference
 from candlewick.runtime.replay import replay
 from candlewick.samples.build import build
@@ -113,16 +114,13 @@ def parts(
         REFERENCE: Reference.of(exported, stretch, replayed, setting).packed(),
         EXPERIMENT: canonical_json({"title": "small", "label": experiment.label.to_dict()}),
     }
-    sources = {
-        f"{Path(name.partition(':')[0]).name}:{name.rpartition(':')[2]}": digest
-        for name, digest in experiment.sources.items()
-    }
+    sources = {without_place(name): digest for name, digest in experiment.sources.items()}
     label = experiment.model_label
     card = {
         "format": 1, "title": "a small release", "model": label, "content_id": exported.content_id,
         "interval_ns": HOUR, "usual_step_ns": usual_step_ns(panel, HOUR), "columns": list(exported.columns),
         "symbols": symbols_of(exported), "nonpositive": False, "bars_per_year": 8_766.0, "fill": "next_open",
-        "policy": experiment.policy.to_dict() if experiment.policy else None,
+        "policy": portable(experiment.policy) if experiment.policy else None,
         "costs": Costs().model_dump(mode="json"), "schema_hash": schema_hash(exported), "sources": sources,
         "verdict": {"passed": passed, "use": label, "sentences": [f"Made for a test with {label}."]},
         "forced": forced, "lineage": exported.lineage, "made_by": versions(LIBRARIES), **changes,
