@@ -1,6 +1,6 @@
 """From a finished run to a release: the model that the verdict names, with all that serving and judging it needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from candlewick.core.versions import versions
 from candlewick.data.bars import Panel
 from candlewick.data.evidence import open_equals_previous_close
 from candlewick.data.interval import bars_per_year
+from candlewick.lab.experiment import Experiment
 from candlewick.lab.export import MODEL as EXPORTED
 from candlewick.lab.export import REFERENCE as EXPORTED_REFERENCE
 from candlewick.lab.export import export
@@ -82,6 +83,7 @@ def release(
     exported = store.open_exported(folder / EXPORTED, trust_code=True)
     reference = Reference.open(folder / EXPORTED_REFERENCE)
     reference.require_of(exported)
+    exported = replace(exported, lineage={**exported.lineage, "title": _named(run.record["title"], run.experiment)})
     panel = _panel(run, data, reading)
     progress.say(f"making golden vectors of {model}")
     golden = _golden(exported, reference, panel)
@@ -148,7 +150,7 @@ def _card(run: Run, exported: Exported, panel: Panel, model: str, forced: str) -
     }  # fmt: skip
     return {
         "format": 1,
-        "title": record["title"],
+        "title": _named(record["title"], experiment),
         "model": model,
         "content_id": exported.content_id,
         "interval_ns": interval,
@@ -162,11 +164,22 @@ def _card(run: Run, exported: Exported, panel: Panel, model: str, forced: str) -
         "costs": experiment.costs.model_dump(mode="json"),
         "schema_hash": schema_hash(exported),
         "sources": _sources(run),
-        "verdict": {"passed": verdict["passed"], "use": verdict["use"], "sentences": run.sentences},
+        "verdict": {
+            "passed": verdict["passed"],
+            "use": verdict["use"],
+            "sentences": [_named(line, experiment) for line in run.sentences],
+        },
         "forced": forced,
         "lineage": _without_places(lineage),
         "made_by": versions(LIBRARIES),
     }
+
+
+def _named(text: str, experiment: Experiment) -> str:
+    # A run's sentences name members of the user's own by the place of their file.
+    for place in experiment.sources:
+        text = text.replace(place, without_place(place))
+    return text
 
 
 def usual_step_ns(panel: Panel, interval_ns: int) -> int:
