@@ -40,8 +40,8 @@ def forecasts(
             for answer in page.forecasts:
                 print(_json(answer) if as_json else _line(answer))
             sys.stdout.flush()
-            if page.next > since and page.forecasts:
-                since = page.next
+            if page.next > since:
+                since = page.next  # also where none was among the records that were looked at
             elif follow:
                 ending.sleep(0.5)
             else:

@@ -26,7 +26,7 @@ TOKEN, TOKEN_FILE = "CANDLEWICK_TOKEN", "CANDLEWICK_TOKEN_FILE"
 MOST_BYTES = 1_000_000
 """Size of one request at most; the server takes 1 MiB."""
 
-_AGAIN = {429, 502, 503, 504}
+_AGAIN = {408, 429, 502, 503, 504}
 _REFUSED = {400, 404, 409, 413, 415, 422}
 _bar = msgspec.json.Decoder(Bar)
 _answers = msgspec.json.Decoder(Answers)
@@ -148,6 +148,8 @@ class Client:
 
     def forecasts(self, since: int = 0, *, symbol: str | None = None, limit: int = 1_000) -> Forecasts:
         """Forecasts recorded at `since` or after it, by their place in the journal; at most `limit`.
+
+        There may be more where `next` is beyond `since`, even if none is among the records that were looked at.
 
         Raises:
             ConfigError, DataError, RemoteError: as of `post`.

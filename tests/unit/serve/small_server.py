@@ -22,7 +22,8 @@ class Book:
     """What the server has, and what it is to do next.
 
     `script` is carried out one entry a request, before it is looked at: a status, "cut" (the connection is closed
-    without an answer) or "lose" (the bars are taken, the connection is closed).
+    without an answer) or "lose" (the bars are taken, the connection is closed). `window` is how many records are looked
+    at for one page of forecasts.
     """
 
     bars: dict[tuple[str, int], Bar] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Book:
     refuse: set[tuple[str, int]] = field(default_factory=set)
     retry_after: str = "0.01"
     ready: bool = True
+    window: int = 50
 
     def offer(self, bar: Bar, *, durable: bool = True) -> Answer:
         key = (bar.symbol, bar.t)
@@ -86,9 +88,9 @@ def application(book: Book) -> FastAPI:
 
     @app.get("/v1/forecasts")
     async def forecasts(since: int, limit: int, symbol: str | None = None) -> Response:
-        chosen = [book.offer(bar) for bar in book.order]
-        chosen = [one for one in chosen if one.seq >= since and symbol in (None, one.symbol)][:limit]
-        following = chosen[-1].seq + 1 if chosen else max(since, len(book.order))
+        looked_at = [book.offer(bar) for bar in book.order[since : since + book.window]]
+        chosen = [one for one in looked_at if symbol in (None, one.symbol)][:limit]
+        following = chosen[-1].seq + 1 if len(chosen) == limit else since + len(looked_at)
         return Response(msgspec.json.encode({"forecasts": chosen, "next": following}), media_type="application/json")
 
     @app.get("/v1/why")

@@ -167,6 +167,16 @@ def test_forecasts_are_printed(book: Book, address: str, capsys: pytest.CaptureF
     assert [(one["symbol"], one["seq"]) for one in told] == [("A", 4), ("B", 5)]
 
 
+def test_records_of_other_instruments_are_no_end_of_the_forecasts(
+    book: Book, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book.window = 4
+    for step, symbol in enumerate("AAAAAAAAABAAAAAAAAAAAB"):
+        book.offer(Bar(symbol, T + step * MINUTE, {"close": 1.0}))
+    assert call(["forecasts", "--url", address, "--symbol", "B", "--since", "0", "--quiet"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["9", "21"]
+
+
 def test_forecasts_are_followed_until_ctrl_c(book: Book, address: str) -> None:
     book.offer(Bar("A", T, {"close": 1.0}))
     process = begun("forecasts", "--url", address, "--follow", "--json")
