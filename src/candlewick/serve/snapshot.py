@@ -32,10 +32,12 @@ class Taking:
         self._residents = [one for one in (live.champion, live.standby) if one is not None]
 
     def go_on(self, most_ns: int) -> None:
-        """Copy more instruments, for about so long. Releases have to be caught up."""
+        """Copy more instruments, for about so long, and one at least. Releases have to be caught up."""
         end = elapsed_ns() + most_ns
-        while self._left and elapsed_ns() < end:
+        while self._left:
             self._copy(self._live.followed[self._left.pop()])
+            if elapsed_ns() > end:
+                break
 
     @property
     def copied(self) -> bool:

@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-from candlewick.core import files
 from candlewick.data.bars import Panel
 from candlewick.release.registry import Registry
 from candlewick.serve.protocol import Bar
@@ -11,7 +10,7 @@ from candlewick.serve.recovery import recover
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "release"))
 
-from small_releases import HOUR, market, small_release  # noqa: E402
+from small_releases import HOUR, market, small_release
 
 
 class Hand:
@@ -49,7 +48,8 @@ def messages(panel: Panel, *, source: str = "test") -> list[Bar]:
 def opened(folder: Path, **options):
     """The live side, with the clock at hand."""
     clock = Hand(0)
-    live = recover(folder, clock=clock, elapsed=clock, wishes=["fp32", "1"], **options)
+    # Both clocks are the hand's, so that none of them jumps.
+    live = recover(folder, **{"clock": clock, "elapsed": clock, "wishes": ["fp32", "1"], **options})
     return live, clock
 
 
@@ -64,4 +64,4 @@ def offered(live, clock: Hand, bars: list[Bar], *, after: int = HOUR // 100, com
     return answers
 
 
-__all__ = ["HOUR", "files", "live_folder", "market", "messages", "offered", "opened", "small_release"]
+__all__ = ["HOUR", "Hand", "live_folder", "market", "messages", "offered", "opened", "small_release"]
