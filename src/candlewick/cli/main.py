@@ -90,6 +90,14 @@ _LISTS = {
 _PLACES = {"show": "show_release:show", "import": "import_release:import_release"}
 """Commands whose name is taken by another module, or is none in Python."""
 
+_BROUGHT_BY = {
+    **dict.fromkeys(("torch", "onnx", "onnxscript"), "train"),
+    **dict.fromkeys(("pandas", "pyarrow"), "io"),
+    **dict.fromkeys(("msgspec", "fastapi", "uvicorn", "httpx", "websockets", "prometheus_client"), "serve"),
+    "ccxt": "feeds",
+    "redis": "bus",
+}
+
 app["--help"].group = app["--version"].group = Group("Options", sort_key=len(_COMMANDS))
 for _order, (_title, _commands) in enumerate(_COMMANDS.items()):
     _group = Group(_title, sort_key=_order)
@@ -125,12 +133,17 @@ def call(arguments: Sequence[str]) -> int:
             return _defect()
         return _fail(
             f"this part needs the library {error.name}, which is not installed. "
-            "Install candlewick with its extras: pip install 'candlewick[train,io]'.",
+            f"Install candlewick with its extras: pip install 'candlewick[{_extras(error.name)}]'.",
             MissingDependencyError.exit_code,
         )
     except Exception as error:
         place = _in_a_users_file(error)
         return _defect() if place is None else _fail(place, ConfigError.exit_code)
+
+
+def _extras(library: str | None) -> str:
+    """The extra that brings a library, else all that a command may need."""
+    return _BROUGHT_BY.get((library or "").partition(".")[0], "train,io,serve")
 
 
 def _in_a_users_file(error: Exception) -> str | None:

@@ -59,7 +59,11 @@ def test_a_library_that_is_not_installed_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert raising(ModuleNotFoundError("No module named 'torch'", name="torch"), monkeypatch) == 7
-    assert "needs the library torch, which is not installed" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "needs the library torch, which is not installed" in err
+    assert "'candlewick[train]'" in err
+    assert raising(ModuleNotFoundError("No module named 'httpx'", name="httpx"), monkeypatch) == 7
+    assert "'candlewick[serve]'" in capsys.readouterr().err
     assert raising(ModuleNotFoundError("x", name="candlewick.nothing"), monkeypatch) == 70
 
 
