@@ -73,6 +73,11 @@ class Exchange:
             )
         return int(self._ccxt.parse_timeframe(timeframe)) * 1_000
 
+    def page_size(self, market: str, wanted: int) -> int:
+        """Candles of a page: those wanted, or as many as the exchange gives at most."""
+        most = self._ccxt.feature_value(market, "fetchOHLCV", "limit")
+        return min(wanted, most) if isinstance(most, int) and most > 1 else wanted
+
     def now_ms(self, market: str, timeframe: str) -> int:
         """The exchange's own time: as it tells it, else as the Date of a response of its own.
 

@@ -38,7 +38,7 @@ class Ccxt(Feed):
         description="where an instrument begins that the server does not know: 2026-01-31, or 7d before now; "
         "by default with the newest page",
     )
-    limit: int = Field(500, ge=2, le=1000, description="candles of a page")
+    limit: int = Field(500, ge=2, le=1000, description="candles of a page at most")
     delay_s: float = Field(1.0, ge=0.0, le=60.0, description="seconds after a close before it is asked for")
     api: str | None = Field(None, description="another address of the exchange's API: http://127.0.0.1:8000")
 
@@ -100,6 +100,10 @@ class _Followed:
     behind: bool = False
     holes: int = 0
 
+    @property
+    def limit(self) -> int:
+        return self.exchange.page_size(self.market, self.feed.limit)
+
     def bars(self, now_ms: int, held_ns: int | None) -> Generator[list[Bar], Answered, None]:
         """The next page of closed candles after what the server holds."""
         since_ms = self._since_ms(now_ms, held_ns)
@@ -133,7 +137,7 @@ class _Followed:
         page = self._page(since_ms, now_ms)
         if since_ms is None:
             return page
-        window_ms = since_ms + self.feed.limit * self.interval_ms
+        window_ms = since_ms + self.limit * self.interval_ms
         end_ms = page[0].open_ms if page else window_ms
         if end_ms < since_ms + self.interval_ms or end_ms > now_ms:
             return page
@@ -150,7 +154,7 @@ class _Followed:
 
     def _page(self, since_ms: int | None, now_ms: int, *, until_ms: int | None = None) -> list[Candle]:
         """Candles that had closed by `now_ms`; where an end is given, those that open before it."""
-        limit, last_ms = self.feed.limit, None if until_ms is None else until_ms - 1
+        limit, last_ms = self.limit, None if until_ms is None else until_ms - 1
         if since_ms is not None and last_ms is not None:
             limit = min(limit, (last_ms - since_ms) // self.interval_ms + 1)
         found = self.exchange.candles(self.market, self.feed.timeframe, since_ms, limit, until_ms=last_ms)

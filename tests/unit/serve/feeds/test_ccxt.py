@@ -274,6 +274,32 @@ def test_requests_keep_the_pace_that_the_exchange_asks_for(exchange: Exchange, a
     assert sum(0 < seconds <= 0.05 for seconds in desk.slept) >= 9
 
 
+def test_a_page_is_not_larger_than_the_exchange_gives(
+    exchange: Exchange, api: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ccxt.binance.feature_value", lambda *_: 30)
+    desk.run(binance(api, since="2h"), lambda: closes(desk.book)[-1:] == [BEGIN_MS])
+    assert sum("limit=30&" in path for path in exchange.asked) == 4
+    assert not any("limit=50&" in path for path in exchange.asked)
+    assert_whole(desk.book, exchange)
+
+
+def test_the_libraries_of_feeds_stay_out_until_a_feed_needs_them() -> None:
+    import subprocess
+    import sys
+
+    code = """
+import sys
+from candlewick.serve.feeds import FEEDS
+for name in FEEDS.names():
+    FEEDS.member(name)
+import candlewick.serve.client, candlewick.serve.live
+print({"ccxt", "redis", "polars", "torch"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
