@@ -1,5 +1,6 @@
 """Bars out and answers in over one WebSocket, as the client's side sees it."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from types import TracebackType
@@ -20,14 +21,14 @@ class Stream:
     """One connection. Answers come in the order of the bars; that they are on disk is told later.
 
     Attributes:
-        unsettled: bars that were sent and are not known to be on the server's disk, in order. After a lost connection
-            these are sent again over a new one: a bar that had arrived is answered as a duplicate.
+        untaken: bars that were answered by a problem instead: for the caller to send again later, or to leave.
     """
 
     def __init__(self, connection: ClientConnection, url: str, opened: ExitStack) -> None:
-        self.unsettled: list[Bar] = []
+        self.untaken: list[Bar] = []
+        self._asked: deque[list[Bar]] = deque()  # messages without an answer
+        self._owed: list[tuple[int, Bar]] = []  # answered bars that may not be on disk, with their places
         self._connection, self._url, self._opened = connection, url, opened
-        self._seqs: list[int] = []
 
     @classmethod
     def connect(cls, url: str, headers: dict[str, str], timeout_s: float) -> "Stream":
@@ -72,6 +73,14 @@ class Stream:
             assert message is not None  # without a timeout something always comes
             yield message
 
+    @property
+    def unsettled(self) -> list[Bar]:
+        """Bars that were sent and are not known to be on the server's disk, in order.
+
+        After a lost connection these are sent again over a new one: a bar that had arrived is answered as a duplicate.
+        """
+        return [bar for _, bar in self._owed] + [bar for message in self._asked for bar in message]
+
     def close(self) -> None:
         """Say goodbye."""
         self._opened.close()
@@ -92,7 +101,7 @@ class Stream:
         text = encode(sent[0] if isinstance(bars, Bar) else sent)
         if len(text) > MOST_BYTES:
             raise DataError(f"{len(text):,} bytes are too many at a time; {MOST_BYTES:,} are sent. Send them in parts.")
-        self.unsettled += sent
+        self._asked.append(sent)
         try:
             self._connection.send(text.decode())
         except (ConnectionClosed, OSError) as error:
@@ -118,18 +127,18 @@ class Stream:
         return message
 
     def _settle(self, message: Message) -> None:
-        if isinstance(message, Answers):
-            # A refused bar was not recorded: there is nothing to wait for.
-            self._seqs += [-1 if answer.durable else answer.seq for answer in message.answers]
-            durable = -1
-        elif isinstance(message, Durable):
+        durable = -1
+        if isinstance(message, Durable):
             durable = message.seq
+        elif not self._asked:
+            return  # a problem of the server itself
+        elif isinstance(message, Problem):
+            self.untaken += self._asked.popleft()
         else:
-            return
-        settled = 0
-        while settled < len(self._seqs) and self._seqs[settled] <= durable:
-            settled += 1
-        del self._seqs[:settled], self.unsettled[:settled]
+            # A refused bar was not recorded: there is nothing to wait for.
+            pairs = zip(message.answers, self._asked.popleft(), strict=False)
+            self._owed += [(-1 if answer.durable else answer.seq, bar) for answer, bar in pairs]
+        self._owed = [(seq, bar) for seq, bar in self._owed if seq > durable]
 
     def _lost(self, error: Exception) -> RemoteError:
         return RemoteError(

@@ -10,7 +10,7 @@ from small_server import TOKEN, Book, free_port, serving
 from candlewick.core.errors import ConfigError, DataError, RemoteError, StorageError
 from candlewick.data.bars import Bars, Panel
 from candlewick.serve.client import Client
-from candlewick.serve.protocol import Answers, Bar, Durable
+from candlewick.serve.protocol import Answers, Bar, Durable, Problem
 
 MINUTE = 60 * 10**9
 T = 1_700_000_040 * 10**9
@@ -234,6 +234,20 @@ def test_refused_bars_are_settled_by_their_answer(book: Book, address: str) -> N
         stream.send(bar(0))
         stream.receive(5.0)
         assert stream.unsettled == []
+
+
+def test_bars_that_are_answered_by_a_problem_are_told_apart(
+    book: Book, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("candlewick.serve.stream.fault", lambda bar: "")
+    wrong = Bar("A", T, {"Close": 1.0})
+    with Client(address) as client, client.stream() as stream:
+        for message in (bar(0), wrong, bar(1)):
+            stream.send(message)
+        said = [stream.receive(5.0) for _ in range(5)]
+    assert [one.code for one in said if isinstance(one, Problem)] == ["invalid"]
+    assert stream.untaken == [wrong]
+    assert stream.unsettled == []
 
 
 def test_a_stream_refuses_what_cannot_be_sent(address: str) -> None:
