@@ -168,6 +168,34 @@ def test_a_page_that_is_no_json_is_not_taken_for_hours_without_trade(exchange: E
     assert_whole(desk.book, exchange)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_two_hours_of_faults_from_one_seed_leave_every_candle_whole_and_in_its_place(
+    seed: int, exchange: Exchange, api: str, desk: Desk
+) -> None:
+    draw, faults = random.Random(seed), (429, 500, 503, "cut", "garbage", "stale")
+    passing = desk.passing
+
+    def ill(seconds: float) -> None:
+        passing(seconds)
+        exchange.latency_ms = draw.choice((0, 40, 900, 25_000))
+        if draw.random() < 0.15:
+            exchange.script = [draw.choice((*faults, None)) for _ in range(draw.randrange(1, 4))]
+
+    desk.passing = ill
+    member = draw.choice((binance, bitstamp))
+    end = BEGIN_MS + 120 * 60_000
+    desk.run(member(api), lambda: len(desk.book.order) > 0)
+    while closes(desk.book)[-1] < end:
+        stop = exchange.now_ms + draw.randrange(30 * 60_000)
+        desk.run(member(api), lambda stop=stop: exchange.now_ms > stop or closes(desk.book)[-1] >= end)
+        exchange.now_ms += draw.choice((0, 0, 70 * 60_000))  # the feed, or the line, is away
+        if draw.random() < 0.2:
+            for bar in desk.book.order[-7:]:
+                del desk.book.bars[bar.symbol, bar.t]
+            del desk.book.order[-7:]
+    assert_whole(desk.book, exchange)
+
+
 def test_the_exchange_says_how_long_to_wait(exchange: Exchange, api: str, desk: Desk) -> None:
     exchange.script, exchange.retry_after = [429], "17"
     desk.run(binance(api), lambda: len(desk.book.order) > 0)
