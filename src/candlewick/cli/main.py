@@ -48,8 +48,10 @@ _COMMANDS = {
         "import": "Let in a release from elsewhere, tried in a limited process.",
         "promote": "Point an alias at a release, where the gate lets it through.",
         "rollback": "Go back to the champion before this one.",
+        "serve": "Answer bars with the champion's forecasts, over HTTP, WebSocket, files and standard input.",
         "feed": "Post closed bars to a server: from an exchange, a stream of Redis, or a file.",
         "forecasts": "Forecasts that a server has made.",
+        "why": "Which release made a forecast, from which data and seed?",
     },
     "Checks": {
         "check": "Say what is in a file of bars and what is wrong with it.",

@@ -57,11 +57,13 @@ def bars(live: Live, symbol: str, count: int) -> dict[str, Any]:
     return {"symbol": symbol, "events": events}
 
 
-def forecasts(live: Live, *, since: int, limit: int, symbol: str | None = None) -> dict[str, Any]:
-    """Forecasts from the record `since` on, in their order; `next` is where to go on."""
+def forecasts(
+    live: Live, *, since: int, limit: int, symbol: str | None = None, scan: int = 50 * MOST_RECORDS
+) -> dict[str, Any]:  # fmt: skip
+    """Forecasts from the record `since` on, in their order; `next` is where to go on, after `scan` records at most."""
     found: list[Answer] = []
     seq = max(since, 0)
-    end = min(live.journal.seq + 1, seq + 50 * MOST_RECORDS)
+    end = min(live.journal.seq + 1, seq + scan)
     while seq < end and len(found) < min(limit, MOST_RECORDS):
         record = live.journal.get(seq)
         if isinstance(record, Taken) and symbol in (None, record.symbol):

@@ -1,0 +1,66 @@
+"""Answer bars with forecasts, over HTTP, WebSocket, files and standard input."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from candlewick.cli.places import LiveFolder, OwnMembers
+
+
+def serve(
+    *,
+    host: Annotated[str, Parameter(help="Address to listen at; another than the loopback is open to others.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, Parameter(help="Port to listen at; 0 takes one that is free.")] = 8765,
+    host_name: Annotated[
+        list[str] | None, Parameter(help="Name by which it may be spoken to, beside localhost; several times for more.")
+    ] = None,
+    precision: Annotated[
+        str | None, Parameter(help="fp32, bf16 or int8; by default the fastest that may serve, as measured here.")
+    ] = None,
+    threads: Annotated[int | None, Parameter(help="Threads of the model; by default what is fastest here.")] = None,
+    stdin: Annotated[
+        bool, Parameter(show_default=False, help="Take bars from standard input too; answers go to standard output.")
+    ] = False,
+    follow: Annotated[
+        list[Path] | None,
+        Parameter(help="File of bars that is read while it is written: JSON lines, or CSV with a header."),
+    ] = None,
+    rate: Annotated[float, Parameter(help="Bars a second that one client may send.")] = 20_000.0,
+    max_symbols: Annotated[int, Parameter(help="Instruments at most.")] = 1_024,
+    link: Annotated[
+        bool, Parameter(show_default=False, help="Only ask the running server for a new link to its page.")
+    ] = False,
+    live: LiveFolder = LiveFolder(),  # noqa: B008 (frozen)
+    own: OwnMembers = OwnMembers(),  # noqa: B008 (frozen)
+    quiet: Annotated[bool, Parameter(show_default=False, help="No progress while it starts.")] = False,
+) -> None:
+    """Serve the champion of a live folder until Ctrl-C; it can be promoted and rolled back meanwhile."""
+    if link:
+        from candlewick.serve.admin import ask
+
+        print(ask(live.folder, {"do": "link"}, timeout_s=10.0)["said"])
+        return
+    from candlewick.cli.progress import showing
+    from candlewick.core.errors import ConfigError
+    from candlewick.serve.server import Settings
+    from candlewick.serve.server import serve as carry_out
+
+    if not 0 <= port <= 65_535 or not rate > 0 or max_symbols < 1:
+        raise ConfigError(
+            f"a port is 0 to 65535, was {port}; rate and max-symbols are above zero, were {rate:g} and {max_symbols}."
+        )
+    wishes = (*([precision] if precision else ()), *([str(threads)] if threads else ()))
+    settings = Settings(
+        live.folder, host=host, port=port, host_names=tuple(host_name or ()), members=own.folders, wishes=wishes,
+        rate=rate, most_symbols=max_symbols, stdin=stdin, follow=tuple(follow or ()),
+    )  # fmt: skip
+    with showing(quiet=quiet) as progress:
+        carry_out(settings, progress=progress, say=_say)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

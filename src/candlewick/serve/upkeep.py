@@ -1,0 +1,48 @@
+"""What the server does of its own accord while bars come: bring up to date what may wait, snapshots, the watchdog."""
+
+import asyncio
+import logging
+
+from candlewick.core.clock import elapsed_s
+from candlewick.core.errors import StorageError
+from candlewick.serve.committer import Committer
+from candlewick.serve.inbox import Inbox
+from candlewick.serve.snapshot import Snapshot
+from candlewick.serve.station import Station
+
+TURN_NS = 300_000
+"""How long the loop is kept at a time by work that may wait."""
+
+TICK_S, WATCHDOG_S = 1.0, 5.0
+_log = logging.getLogger("candlewick.serve")
+
+
+async def upkeep(station: Station, inbox: Inbox, committer: Committer) -> None:
+    """Go on until cancelled."""
+    watched = elapsed_s()
+    while True:
+        try:
+            async with asyncio.timeout(TICK_S):
+                await inbox.worked.wait()
+        except TimeoutError:
+            pass
+        inbox.worked.clear()
+        if station.live.journal.broken:
+            return
+        while station.settle(TURN_NS):
+            await asyncio.sleep(0)
+        snapshot = station.snapshot()
+        if snapshot is not None:
+            await _write(station, snapshot)
+        if elapsed_s() - watched > WATCHDOG_S:
+            station.live.watchdog()
+            watched = elapsed_s()
+        committer.wake()
+
+
+async def _write(station: Station, snapshot: Snapshot) -> None:
+    try:
+        await asyncio.get_running_loop().run_in_executor(None, snapshot.write, station.folder)
+    except StorageError as error:
+        # The journal is the truth; without a snapshot the next start only takes longer.
+        _log.warning("a snapshot was not written: %s", error)
