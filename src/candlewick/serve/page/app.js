@@ -1,5 +1,5 @@
 // The status page: hears what the server says over a WebSocket, and draws it no more often than it can.
-import { LATENCY_LEGEND, draw, latencies, legend, ready, spells } from "/assets/charts.js";
+import { LATENCY_LEGEND, draw, latencies, legend, narrow, ready, spells } from "/assets/charts.js";
 import { Connection, ask } from "/assets/connection.js";
 import { $, empty, say } from "/assets/elements.js";
 import { market, readout } from "/assets/market.js";
@@ -9,7 +9,7 @@ import { MOST_RECORDS, Store } from "/assets/store.js";
 const store = new Store();
 const dirty = new Set(); // what has to be drawn anew
 let generation = -1;
-let missed = 0; // when bars were last asked for again
+let missed = 0; // the timer after which what was missed is asked for
 
 const connection = new Connection({
   hear(message) {
@@ -52,10 +52,11 @@ const releases = () => fetched("/v1/releases", (told) => { store.releases = told
 const journal = () => fetched(`/v1/journal?since=${-MOST_RECORDS}&limit=${MOST_RECORDS}`, (told) => { told.records.forEach((one) => store.takeRecord(one)); mark("journal"); });
 
 function lost() {
-  if (Date.now() - missed < 5000) return;
-  missed = Date.now();
-  bars();
-  journal();
+  missed ||= setTimeout(() => {
+    missed = 0;
+    bars();
+    journal();
+  }, 3000);
 }
 
 function choose(symbol) {
@@ -121,6 +122,7 @@ function latency() {
   if (ready()) draw($("latency-plot"), latencies(stages));
 }
 
+if (narrow()) $("shown").value = "60";
 const all = () => mark(...Object.keys(shows));
 $("symbol").addEventListener("change", (event) => choose(event.target.value));
 $("shown").addEventListener("change", () => { bars(); mark("market"); });

@@ -1,5 +1,5 @@
 // Draws with plotly in the colours of the style sheet: the frame of every chart, latencies, and who served when.
-import { duration, short } from "/assets/words.js";
+import { duration, short, utc } from "/assets/words.js";
 
 export const narrow = () => window.innerWidth < 600;
 export const ready = () => Boolean(window.Plotly);
@@ -35,15 +35,31 @@ export function legend(list, entries) {
   const key = JSON.stringify(entries);
   if (list.dataset.key === key) return;
   list.dataset.key = key;
-  list.replaceChildren(...entries.map(([shape, colour, text]) => {
-    const entry = document.createElement("li");
-    const swatch = document.createElement("i");
-    swatch.className = shape;
-    swatch.style.setProperty("--swatch", `var(--${colour})`);
-    entry.append(swatch, text);
-    return entry;
-  }));
+  list.replaceChildren();
+  for (const [shape, colour, text] of entries) {
+    if (shape === "group" || !list.lastChild) list.append(group(shape === "group" ? text : ""));
+    if (shape !== "group") list.lastChild.append(entry(shape, colour, text));
+  }
 }
+
+// What belongs together is kept together where lines break.
+function group(name) {
+  const made = document.createElement("li");
+  if (name) made.append(Object.assign(document.createElement("b"), { textContent: name }));
+  return made;
+}
+
+function entry(shape, colour, text) {
+  const made = document.createElement("span");
+  const swatch = document.createElement("i");
+  swatch.className = shape;
+  swatch.style.setProperty("--swatch", `var(--${colour})`);
+  made.append(swatch, text);
+  return made;
+}
+
+// A colour of the style sheet, #rrggbb, made faint.
+export const faint = (hex, alpha) => `rgba(${[1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)).join(",")},${alpha})`;
 
 const MARKS = { p50: ["circle", "c0"], p95: ["diamond", "c2"], "p99": ["square", "c1"], "p99.9": ["triangle-up", "c3"], max: ["x-thin-open", "soft"] };
 const NAMES = { ...Object.fromEntries(Object.keys(MARKS).map((name) => [name, name])), max: "longest" };
@@ -69,7 +85,7 @@ export function latencies(stages) {
     data, height: 64 + 34 * stages.length,
     told: `Latency by stage: ${stages.map(([name, s]) => `${name} p50 ${duration(s.p50 / 1e6)}, p99.9 ${duration(s["p99.9"] / 1e6)}`).join("; ")}.`,
     layout: {
-      xaxis: { type: "log", range: [ends[0] - 0.1, ends[1] + 0.1], tickvals: ticks, ticktext: ticks.map((us) => duration(us / 1e6)) },
+      xaxis: { type: "log", range: [ends[0] - 0.1, ends[1] + 0.1], tickvals: ticks, ticktext: ticks.map((us) => (us < 1e3 ? `${us} µs` : us < 1e6 ? `${us / 1e3} ms` : `${us / 1e6} s`)) },
       yaxis: { type: "category", categoryorder: "array", categoryarray: [...names].reverse(), range: [-0.6, names.length - 0.4], ticksuffix: "  " },
     },
   };
@@ -87,7 +103,7 @@ export function spells(history, titles, now) {
   const room = Math.max((now - begin) * 0.02, 1000);
   return {
     data: [{
-      type: "bar", orientation: "h", base: seen.map((span) => span.from), x: seen.map((span) => Math.max(span.until - span.from, room / 8)),
+      type: "bar", orientation: "h", base: seen.map((span) => utc(span.from)), x: seen.map((span) => Math.max(span.until - span.from, room / 8)),
       y: seen.map((span) => name(span.release)), width: 0.55,
       marker: { color: seen.map((span) => colour(`c${rows.indexOf(span.release) % 8}`)), line: { width: 1, color: colour("card") } },
       text: seen.map((span) => `generation ${span.generation}, ${plain(span.why)}, for ${duration((span.until - span.from) / 1e3)}`),
@@ -96,7 +112,7 @@ export function spells(history, titles, now) {
     height: 64 + 34 * rows.length,
     told: `Spells of the champion: ${seen.map((s) => `${short(s.release)} for ${duration((s.until - s.from) / 1e3)}`).join(", then ")}.`,
     layout: {
-      xaxis: { type: "date", range: [begin - room, now + room], nticks: narrow() ? 4 : 8 },
+      xaxis: { type: "date", range: [utc(begin - room), utc(now + room)], nticks: narrow() ? 4 : 8 },
       yaxis: { type: "category", categoryorder: "array", categoryarray: rows.map(name).reverse(), ticksuffix: "  ", showgrid: false },
     },
   };

@@ -91,6 +91,6 @@ export class Connection {
 
 function reason(error) {
   if (!(error instanceof Refused)) return "the server does not answer";
-  if (error.status === 401) return "this browser's link is no longer valid. Open a new one: the server prints it when it starts";
+  if (error.status === 401) return "this browser's link is no longer valid. Ask the server for a new one: candlewick serve --link";
   return error.message;
 }

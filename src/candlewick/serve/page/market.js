@@ -1,10 +1,11 @@
 // The chart of one instrument: price with forecasts over it, their own panel, positions and paper equity.
-import { narrow, palette, plain } from "/assets/charts.js";
-import { clock, duration, fixed, forecast, meaning, ms, percent, price, short } from "/assets/words.js";
+import { faint, narrow, palette, plain } from "/assets/charts.js";
+import { clock, duration, fixed, forecast, meaning, ms, percent, price, short, utc } from "/assets/words.js";
 
 const PRICES = ["open", "high", "low", "close"];
-const STATUS = { ok: "good-wash", stale: "open", degraded: "bad", abstain: "truth" };
+const STATUS = { ok: "calm", stale: "open", degraded: "bad", abstain: "truth" };
 const known = (value) => typeof value === "number" && Number.isFinite(value);
+const times = (bars) => bars.map((bar) => utc(bar.t));
 const column = (bars, name) => bars.map((bar) => bar.values[name] ?? null);
 
 // {data, layout, height, told, legend}, or {empty} in words where nothing can be drawn.
@@ -50,7 +51,7 @@ function band(points) {
     let to = from;
     while (to < points.length && known(points[to]?.low)) to += 1;
     const run = points.slice(from, to);
-    x.push(...run.map((p) => p.x), ...run.map((p) => p.x).reverse(), null);
+    x.push(...run.map((p) => utc(p.x)), ...run.map((p) => utc(p.x)).reverse(), null);
     y.push(...run.map((p) => p.high), ...run.map((p) => p.low).reverse(), null);
     from = to;
   }
@@ -69,34 +70,38 @@ function price_forecasts(chart) {
       : `forecast ${fixed(100 * levels[0][0], 0)}–${fixed(100 * levels.at(-1)[0], 0)} %`]);
   }
   if (chart.kind === "return") {
-    data.push({ type: "scatter", mode: "lines", x: points.map((p) => p?.x ?? null), y: points.map((p) => p?.mid ?? null), connectgaps: false,
+    data.push({ type: "scatter", mode: "lines", x: points.map((p) => utc(p?.x)), y: points.map((p) => p?.mid ?? null), connectgaps: false,
       hoverinfo: "skip", line: { color: colour("c0"), width: 1.3, dash: "dot" } });
     legend.push(["line", "c0", "forecast: implied price when it will be known"]);
   }
-  const last = points.at(-1);
-  if (last) {
-    const { t, values: { close } } = bars.at(-1);
-    const ray = (y) => ({ type: "scatter", mode: "lines+markers", x: [t, last.x], y: [close, y], hoverinfo: "skip",
-      line: { color: colour("c0"), width: 2 }, marker: { size: [0, 7], color: colour("c0") } });
-    data.push(...(chart.kind === "return" ? [ray(last.mid)] : [ray(last.low), ray(last.high)]));
-    legend.push(["ray", "c0", "the newest one"]);
-  }
+  newest(chart, points.at(-1));
   return [];
+}
+
+function newest({ bars, kind, colour, data, legend }, point) {
+  if (!point) return;
+  const { t, values: { close } } = bars.at(-1);
+  const line = { color: colour("c0"), width: 2 };
+  data.push(kind === "return"
+    ? { type: "scatter", mode: "lines+markers", x: [utc(t), utc(point.x)], y: [close, point.mid], hoverinfo: "skip", line, marker: { size: [0, 7], color: colour("c0") } }
+    : { type: "scatter", mode: "lines", x: [utc(point.x), utc(t), utc(point.x)], y: [point.low, close, point.high], hoverinfo: "skip", line,
+      fill: "toself", fillcolor: faint(colour("c0"), 0.35) });
+  legend.push(["ray", "c0", "the newest one"]);
 }
 
 function candles(chart) {
   const { bars, colour, data, legend } = chart;
-  const x = bars.map((bar) => bar.t);
+  const x = times(bars);
   const text = bars.map((bar) => hover(chart, bar));
   if (bars.every((bar) => PRICES.every((name) => known(bar.values[name])))) {
     const [open, high, low, close] = PRICES.map((name) => column(bars, name));
     data.push({ type: "candlestick", x, open, high, low, close, text, hoverinfo: "text", whiskerwidth: 0,
       increasing: { line: { color: colour("good"), width: 1.2 }, fillcolor: colour("card") },
       decreasing: { line: { color: colour("bad"), width: 1.2 }, fillcolor: colour("bad") } });
-    legend.unshift(["rise", "good", "close above open"], ["fall", "bad", "below"]);
+    legend.unshift(["group", "", "Price"], ["rise", "good", "close above open"], ["fall", "bad", "below"]);
   } else {
     data.push({ type: "scatter", mode: "lines", x, y: column(bars, "close"), text, hoverinfo: "text", line: { color: colour("ink"), width: 1.4 } });
-    legend.unshift(["line", "ink", "close"]);
+    legend.unshift(["group", "", "Price"], ["line", "ink", "close"]);
   }
 }
 
@@ -118,73 +123,76 @@ const folded = (text) => (text.length > 300 ? `${text.slice(0, 300)} …` : text
 function statuses(chart) {
   const { bars, colour, data, legend } = chart;
   const paint = (bar) => colour(STATUS[bar.answer.status] ?? "truth");
-  data.push({ type: "bar", x: bars.map((bar) => bar.t), y: bars.map(() => 1), width: chart.step * 0.98, yaxis: "y2", hoverinfo: "skip",
+  data.push({ type: "bar", x: times(bars), y: bars.map(() => 1), width: chart.step, yaxis: "y2", hoverinfo: "skip",
     marker: { color: bars.map(paint), line: { width: 0 } } });
   const words = { ok: "ok", stale: "stale", degraded: "degraded", abstain: "no forecast" };
   const seen = Object.keys(STATUS).filter((status) => bars.some((bar) => bar.answer.status === status));
-  legend.push(...seen.map((status) => ["block", STATUS[status], `${words[status]}`]));
+  legend.push(["group", "", "Status strip"], ...seen.map((status) => ["block", STATUS[status], words[status]]));
 }
 
 function lower(chart) {
-  const { bars, colour, data, kind } = chart;
-  const own = { variance: variance, classes: classes, number: number }[kind];
+  const { bars, kind } = chart;
+  const own = { variance, classes, number }[kind];
   if (!own || !bars.some((bar) => known(bar.answer.value))) return [];
-  const at = bars.map((bar) => known_at(chart, bar));
-  return own(chart, { at, colour, data, bars });
+  const at = bars.map((bar) => utc(known_at(chart, bar)));
+  return own(chart, at);
 }
 
-function variance({ bars, legend }, { at, colour, data }) {
+function variance(chart, at) {
+  const { bars, colour, data, legend } = chart;
   const moves = bars.map((bar, k) => (k && bar.values.close > 0 && bars[k - 1].values.close > 0
     ? 100 * Math.abs(Math.log(bar.values.close / bars[k - 1].values.close)) : null));
   const root = (value) => (known(value) && value >= 0 ? 100 * Math.sqrt(value) : null);
   const wide = band(bars.map((bar, k) => (bar.answer.quantiles?.length > 1
-    ? { x: at[k], low: root(bar.answer.quantiles[0][1]), high: root(bar.answer.quantiles.at(-1)[1]) } : null)));
+    ? { x: known_at(chart, bar), low: root(bar.answer.quantiles[0][1]), high: root(bar.answer.quantiles.at(-1)[1]) } : null)));
   data.push(
-    { type: "bar", x: bars.map((bar) => bar.t), y: moves, yaxis: "y3", marker: { color: colour("truth"), opacity: 0.55, line: { width: 0 } },
+    { type: "bar", x: times(bars), y: moves, yaxis: "y3", marker: { color: colour("truth"), opacity: 0.55, line: { width: 0 } },
       hovertemplate: "moved %{y:.3f} %<extra></extra>" },
     ...(wide.x.length ? [{ type: "scatter", mode: "none", ...wide, yaxis: "y3", fill: "toself", fillcolor: colour("band"), hoverinfo: "skip" }] : []),
     { type: "scatter", mode: "lines", x: at, y: bars.map((bar) => root(bar.answer.value)), yaxis: "y3", connectgaps: false,
       line: { color: colour("c0"), width: 1.8 }, hovertemplate: "forecast %{y:.3f} %<extra></extra>" },
   );
-  legend.push(["line", "c0", "forecast volatility"], ["block", "truth", "how far the close moved"]);
+  legend.push(["group", "", "Volatility"], ["line", "c0", "forecast"], ["block", "truth", "how far the close moved"]);
   return [["y3", "Volatility, % a bar", 2, { rangemode: "tozero", ticksuffix: " %" }]];
 }
 
-function classes({ bars, label, legend }, { colour, data }) {
+function classes({ bars, colour, data, label, legend, step }) {
   const names = label.classes.length ? label.classes : (bars.findLast((bar) => bar.answer.probabilities?.length)?.answer.probabilities ?? []).map((_, k) => `class ${k}`);
   const paints = names.length === 2 ? ["bad", "good"] : names.length === 3 ? ["bad", "truth", "good"] : names.map((_, k) => `c${k % 8}`);
+  legend.push(["group", "", "Probability"]);
   names.forEach((name, k) => {
-    data.push({ type: "bar", x: bars.map((bar) => bar.t), y: bars.map((bar) => bar.answer.probabilities?.[k] ?? null), yaxis: "y3",
-      marker: { color: colour(paints[k]), opacity: 0.75, line: { width: 0 } }, hovertemplate: `${plain(name).replaceAll("%", "&#37;")} %{y:.0%}<extra></extra>` });
-    legend.push(["block", paints[k], `probability of ${name}`]);
+    data.push({ type: "bar", x: times(bars), y: bars.map((bar) => (known(bar.answer.probabilities?.[k]) ? 100 * bar.answer.probabilities[k] : null)), yaxis: "y3", width: step,
+      marker: { color: colour(paints[k]), opacity: 0.6, line: { width: 0 } }, hovertemplate: `${plain(name).replaceAll("%", "&#37;")} %{y:.0f} %<extra></extra>` });
+    legend.push(["block", paints[k], name]);
   });
-  return [["y3", "Probability", 2, { range: [0, 1], tickformat: ".0%" }]];
+  return [["y3", "Probability", 2, { range: [0, 100], ticksuffix: " %" }]];
 }
 
-function number({ bars, label, legend }, { at, colour, data }) {
+function number(chart, at) {
+  const { bars, colour, data, label, legend } = chart;
   const wide = band(bars.map((bar, k) => (bar.answer.quantiles?.length > 1
-    ? { x: at[k], low: bar.answer.quantiles[0][1], high: bar.answer.quantiles.at(-1)[1] } : null)));
+    ? { x: known_at(chart, bar), low: bar.answer.quantiles[0][1], high: bar.answer.quantiles.at(-1)[1] } : null)));
   if (wide.x.length) data.push({ type: "scatter", mode: "none", ...wide, yaxis: "y3", fill: "toself", fillcolor: colour("band"), hoverinfo: "skip" });
   data.push({ type: "scatter", mode: "lines", x: at, y: bars.map((bar) => bar.answer.value ?? null), yaxis: "y3", connectgaps: false,
     line: { color: colour("c0"), width: 1.8 }, hovertemplate: "forecast %{y:.4g}<extra></extra>" });
-  legend.push(["line", "c0", `forecast of ${label.name} when it will be known`]);
+  legend.push(["group", "", "Forecast"], ["line", "c0", `${label.name}, when it will be known`]);
   return [["y3", `Forecast of ${label.name}, in its own units`, 2, {}]];
 }
 
 function trading({ bars, colour, data, legend }) {
   if (!bars.some((bar) => known(bar.answer.equity))) return [];
-  const x = bars.map((bar) => bar.t);
-  const of = (name) => bars.map((bar) => bar.answer[name] ?? null);
+  const x = times(bars);
+  const of = (name, factor = 1) => bars.map((bar) => (known(bar.answer[name]) ? factor * bar.answer[name] : null));
   data.push(
-    { type: "scatter", mode: "lines", x, y: of("position"), yaxis: "y4", fill: "tozeroy", fillcolor: colour("band"), connectgaps: false,
-      line: { color: colour("c3"), width: 1.6, shape: "hv" }, hovertemplate: "position %{y:.1%}<extra></extra>" },
-    { type: "scatter", mode: "lines", x, y: of("target"), yaxis: "y4", connectgaps: false,
-      line: { color: colour("c1"), width: 1.4, dash: "dot", shape: "hv" }, hovertemplate: "target %{y:.1%}<extra></extra>" },
+    { type: "scatter", mode: "lines", x, y: of("position", 100), yaxis: "y4", fill: "tozeroy", fillcolor: faint(colour("c3"), 0.14), connectgaps: false,
+      line: { color: colour("c3"), width: 1.6, shape: "hv" }, hovertemplate: "position %{y:.1f} %<extra></extra>" },
+    { type: "scatter", mode: "lines", x, y: of("target", 100), yaxis: "y4", connectgaps: false,
+      line: { color: colour("c1"), width: 1.4, dash: "dot", shape: "hv" }, hovertemplate: "target %{y:.1f} %<extra></extra>" },
     { type: "scatter", mode: "lines", x, y: of("equity"), yaxis: "y5", connectgaps: false, line: { color: colour("c2"), width: 1.8 },
       hovertemplate: "equity %{y:.4f}<extra></extra>" },
   );
-  legend.push(["step", "c3", "paper position"], ["dots", "c1", "target"], ["line", "c2", "paper equity after costs"]);
-  return [["y4", "Position, % of equity", 1.5, { tickformat: ".0%", zeroline: true, zerolinecolor: colour("rule") }],
+  legend.push(["group", "", "On paper"], ["line", "c3", "position"], ["dots", "c1", "target"], ["line", "c2", "equity after costs"]);
+  return [["y4", "Position, % of equity", 1.5, { ticksuffix: " %", zeroline: true, zerolinecolor: colour("rule") }],
     ["y5", "Paper equity, 1 at the start", 1.6, { tickformat: ".4~f" }]];
 }
 
@@ -193,9 +201,10 @@ function releases({ bars, colour, shapes, notes, step }) {
   bars.forEach((bar, k) => {
     const before = bars[k - 1];
     if (!before || !bar.answer.release || before.answer.generation === bar.answer.generation) return;
-    const x = bar.t - step / 2;
+    const x = utc(bar.t - step / 2);
+    const right = k > 0.7 * bars.length;
     shapes.push({ type: "line", xref: "x", yref: "paper", x0: x, x1: x, y0: 0, y1: 1, line: { color: colour("soft"), width: 1, dash: "dash" } });
-    notes.push({ x, xref: "x", y: 1, yref: "paper", yanchor: "top", xanchor: "left", showarrow: false, text: `${plain(short(bar.answer.release).slice(0, 6))}, gen. ${bar.answer.generation}`,
+    notes.push({ x, xref: "x", y: 1, yref: "paper", yanchor: "top", xanchor: right ? "right" : "left", showarrow: false, text: `${plain(short(bar.answer.release).slice(0, 6))}, gen. ${bar.answer.generation}`,
       font: { size: 11, color: colour("soft") }, bgcolor: colour("card") });
   });
 }
@@ -214,7 +223,7 @@ function axes(chart, panels, height) {
       text: plain(title), font: { size: 11, color: colour("soft") } });
     top = bottom;
     if (axis === "y") {
-      layout.yaxis2 = { domain: [Math.max(top - strip - 2 / height, 0), Math.max(top - 2 / height, 0)], range: [0, 1], showgrid: false, showticklabels: false, fixedrange: true, anchor: "x" };
+      layout.yaxis2 = { domain: [Math.max(top - strip - 2 / height, 0), Math.max(top - 2 / height, 0)], range: [0, 1], visible: false, fixedrange: true, anchor: "x" };
       top -= strip + 2 / height;
     }
     top -= gap;
@@ -222,10 +231,10 @@ function axes(chart, panels, height) {
   const last = bars.at(-1);
   const until = Math.max(last.t, chart.kind === "none" ? 0 : known_at(chart, last)) + step;
   const room = Math.max(until - last.t, (last.t - bars[0].t) * 0.02);
-  layout.xaxis = { type: "date", range: [bars[0].t - step, last.t + room], anchor: "free", position: 0, nticks: narrow() ? 4 : 9, rangeslider: { visible: false },
+  layout.xaxis = { type: "date", range: [utc(bars[0].t - step), utc(last.t + room)], anchor: "free", position: 0, nticks: narrow() ? 4 : 9, rangeslider: { visible: false },
     hoverformat: "%Y-%m-%d %H:%M:%S" };
   layout.barmode = "stack";
-  layout.bargap = 0.1;
+  layout.bargap = 0;
   return layout;
 }
 
@@ -237,10 +246,11 @@ function said({ bars, label, now }, symbol) {
 }
 
 // The newest bar in a line.
-export function readout(bar, label, now, step) {
+export function readout(bar, label, now) {
   if (!bar) return "";
   const { answer, values } = bar;
-  const due = answer.known_at ? `, known at ${clock(ms(answer.known_at), now)} UTC (in ${duration(Math.max(ms(answer.known_at) - now, 0) / 1e3)})` : "";
+  const left = ms(answer.known_at ?? NaN) - now;
+  const due = answer.known_at ? `, known at ${clock(ms(answer.known_at), now)} UTC${left > 0 ? `, ${duration(left / 1e3)} from now` : ""}` : "";
   const said = known(answer.value) ? `Forecast: ${forecast(answer, label)}${due}.` : `No forecast${answer.reason ? `: ${answer.reason}` : ""}.`;
   const trade = known(answer.equity) ? ` Target ${percent(answer.target, { digits: 1 })}, position ${percent(answer.position, { digits: 1 })} of equity, paper equity ${fixed(answer.equity, 4)}.` : "";
   const worth = known(answer.value) && answer.status !== "ok" ? ` It is ${answer.status}: ${answer.reason}.` : "";

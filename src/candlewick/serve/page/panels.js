@@ -2,6 +2,8 @@
 import { $, element, empty, list, rows, say, time } from "/assets/elements.js";
 import { age, asked, bytes, clock, count, date, duration, fixed, happened, ms, percent, short, some, told } from "/assets/words.js";
 
+const STAGES = { features: "of the bar", scale: "to the model's units", model: "its arithmetic", decode: "to a forecast", engine: "all four",
+  offer: "bar to answer, with state and paper account" };
 const TONES = { ok: "good", stale: "open", degraded: "bad", abstain: "open" };
 
 export function readiness(store, connection) {
@@ -44,7 +46,7 @@ export function tiles(store) {
   const taken = status?.outcomes?.accepted;
   const facts = !status ? [] : [
     ["Release", champion ? short(champion.release) : "none", champion ? `${champion.model}, generation ${champion.generation}` : "promote one: candlewick promote RELEASE --as champion"],
-    ["Forecasts", champion ? champion.label?.name?.replaceAll("_", " ") ?? "–" : "–", champion?.label ? asked(champion.label, champion.interval_ns) : ""],
+    ["Forecasts", champion ? champion.label?.name?.replaceAll("_", " ") ?? "–" : "–", champion?.label ? asked(champion.label, ms(champion.interval_ns)) : ""],
     ["Newest bar", Number.isFinite(newest) ? `${age(Math.max(store.now - newest, 0))} old` : "none yet",
       `${some(status.symbols.length, "instrument")}${taken === undefined ? "" : `, ${some(taken, "bar")} since the start`}`],
     ["Paper equity", fixed(status.equity, 4), status.equity === null ? "nothing is traded on paper" : `${percent(status.equity - 1, { signed: true })} since the start, mean of instruments`],
@@ -109,7 +111,7 @@ export function feeds(store) {
 export function latencyTable(stages) {
   empty($("latency"), stages.length ? "" : "No bar has been timed since the server started.");
   const us = (value) => duration(value / 1e6);
-  rows($("latency").querySelector("tbody"), stages.map(([name, s]) => [name, count(s.count), us(s.p50), us(s.p95), us(s.p99), us(s["p99.9"]), us(s.max)]));
+  rows($("latency").querySelector("tbody"), stages.map(([name, s]) => [{ text: name, small: STAGES[name] }, count(s.count), us(s.p50), us(s.p95), us(s.p99), us(s["p99.9"]), us(s.max)]));
 }
 
 export function releases(store) {

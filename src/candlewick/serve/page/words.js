@@ -21,7 +21,7 @@ export function price(value) {
 
 export function percent(value, { signed = false, digits = 2 } = {}) {
   if (!known(value)) return NONE;
-  return `${signed && value > 0 ? "+" : ""}${fixed(100 * value, digits).replace("-", "−")} %`;
+  return `${signed && value > 0 ? "+" : ""}${fixed(100 * value, digits).replace("-", "−")}\u00a0%`;
 }
 
 export function duration(seconds) {
@@ -29,14 +29,14 @@ export function duration(seconds) {
   const units = [[86400, "days", 2], [3600, "h", 2], [60, "min", 2], [1, "s", 1], [1e-3, "ms", 1]];
   const [size, unit] = units.find(([size, , least]) => seconds >= least * size) ?? [1e-6, "µs"];
   const number = seconds / size;
-  return `${fixed(number, number >= 10 || (unit === "s" && number >= 2) ? 0 : number >= 1 ? 1 : 2)} ${unit}`;
+  return `${fixed(number, number >= 10 || (unit === "s" && number >= 2) ? 0 : number >= 1 ? 1 : 2)}\u00a0${unit}`;
 }
 export const age = (milliseconds) => (milliseconds < 1000 ? "under 1 s" : duration(milliseconds / 1e3));
 
 export function bytes(number) {
   const units = ["bytes", "kB", "MB", "GB", "TB"];
   const k = number > 0 ? Math.min(Math.floor(Math.log10(number) / 3), 4) : 0;
-  return `${fixed(number / 1000 ** k, k && number < 1000 ** k * 100 ? 1 : 0)} ${units[k]}`;
+  return `${fixed(number / 1000 ** k, k && number < 1000 ** k * 100 ? 1 : 0)}\u00a0${units[k]}`;
 }
 
 const iso = (at) => new Date(at).toISOString();
@@ -52,6 +52,8 @@ export function clock(at, now = Date.now()) {
 }
 export const date = (at) => (possible(at) ? `${iso(at).slice(0, 10)} ${iso(at).slice(11, 19)}` : NONE);
 export const stamp = (at) => (possible(at) ? iso(at) : "");
+// What plotly takes for UTC: numbers it would show in the zone of the browser.
+export const utc = (at) => (possible(at) ? iso(at).slice(0, 23).replace("T", " ") : null);
 export function local(at) {
   if (!possible(at)) return "";
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -68,11 +70,18 @@ export function meaning(label) {
   return label.kind === "number" ? (isReturn(label) ? "return" : "number") : label.kind;
 }
 
+// A bar's length, exact: "1 h", "90 s".
+export function span(milliseconds) {
+  const [size, unit] = [[DAY, "day"], [3_600_000, "h"], [60_000, "min"], [1000, "s"], [1, "ms"]].find(([one]) => milliseconds % one === 0) ?? [1, "ms"];
+  const number = milliseconds / size;
+  return `${count(number)}\u00a0${unit}${unit === "day" && number !== 1 ? "s" : ""}`;
+}
+
+// What a label asks, in words.
 export function asked(label, interval) {
-  const ahead = `${some(label.horizon, "bar")} of ${duration(interval / 1e9)} ahead`;
-  return { variance: `variance of the next bars, ${ahead}`, return: `log return, ${ahead}`,
-    classes: `${label.classes.join(" or ")}, within ${ahead.replace(" ahead", "")}`,
-    number: `${label.name}, ${ahead}` }[meaning(label)];
+  const next = `the next ${label.horizon === 1 ? "bar" : some(label.horizon, "bar")} of ${span(interval)}`;
+  return { variance: `variance a bar over ${next}`, return: `log return over ${next}`, number: `over ${next}`,
+    classes: `${label.classes.join(", ").replace(/, ([^,]*)$/, " or $1")} within ${next}` }[meaning(label)] ?? next;
 }
 
 export function forecast(answer, label) {
