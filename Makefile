@@ -54,10 +54,11 @@ $(BIN)/python:
 $(VENV)/.ready: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing candlewick and what it needs (some minutes the first time)"
 	@$(PIP) install "pip>=25.1"
-	@$(PIP) install --constraint constraints.txt --editable ".[train,io]"
+	@$(PIP) install --constraint constraints.txt --editable ".[train,io,serve]"
 	@touch $@
 
+# The tests also run what feeds and streams need; the linter reads it.
 $(VENV)/.ready-test $(VENV)/.ready-lint $(VENV)/.ready-bench: $(VENV)/.ready-%: $(VENV)/.ready
 	@echo "installing the group: $*"
-	@$(PIP) install --constraint constraints.txt --group $*
+	@$(PIP) install --constraint constraints.txt --editable ".[train,io,serve,feeds,bus]" --group $*
 	@touch $@
