@@ -43,13 +43,10 @@ class Exchange:
             near = difflib.get_close_matches(name, ccxt.exchanges, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"ccxt knows no exchange called {name!r}.{hint} It knows {len(ccxt.exchanges)}.")
-        # Its own pacing follows the machine's clock, and sleeps for hours where that is put back: `_paced` does it.
-        self._ccxt: Any = getattr(ccxt, name)({"enableRateLimit": False, "enableLastJsonResponse": True})
-        self.name, self._errors, self._world = name, ccxt, world
+        self.name, self._api, self._library, self._world = name, api, ccxt, world
+        self._ccxt = self._made()
         if not self._ccxt.has.get("fetchOHLCV"):
             raise ConfigError(f"{name} gives no candles to the public. Choose another exchange.")
-        if api is not None:
-            self._ccxt.urls["api"] = rehosted(self._ccxt.urls["api"], api)
         self._trouble = Trouble(world, name, most_s=60.0)
         self._asked_s: float | None = None
 
@@ -131,12 +128,12 @@ class Exchange:
                 answer = question()
                 if self._ccxt.last_json_response is None:
                     # ccxt takes it for an empty list of candles.
-                    raise self._errors.BadResponse("its answer is no JSON")
-            except (self._errors.BadSymbol, self._errors.NotSupported, self._errors.ArgumentsRequired) as error:
+                    raise self._library.BadResponse("its answer is no JSON")
+            except (self._library.BadSymbol, self._library.NotSupported, self._library.ArgumentsRequired) as error:
                 raise ConfigError(f"{self.name} cannot be asked so: {error}.") from error
             except Exception as error:  # ccxt raises whatever its parsing of an odd answer runs into
                 at_least = 0.0
-                passing = isinstance(error, self._errors.OperationFailed)
+                passing = isinstance(error, self._library.OperationFailed)
                 if not must and not passing:
                     return ()
                 if passing:
@@ -146,10 +143,18 @@ class Exchange:
                 self._trouble.over()
                 return answer
 
+    def _made(self) -> Any:
+        # Its own pacing follows the machine's clock, and sleeps for hours where that is put back: `_paced` does it.
+        found = getattr(self._library, self.name)({"enableRateLimit": False, "enableLastJsonResponse": True})
+        if self._api is not None:
+            found.urls["api"] = rehosted(found.urls["api"], self._api)
+        return found
+
     def _markets(self) -> Any:
+        self._ccxt = self._made()  # an earlier one may have kept an answer that cannot be understood
         found = self._ccxt.load_markets(True)
         if not found:
-            raise self._errors.BadResponse("it tells of no markets")
+            raise self._library.BadResponse("it tells of no markets")
         return found
 
     def _paced(self) -> None:
