@@ -114,6 +114,11 @@ class Journal:
         """Why nothing can be written any more; "" where all is well."""
         return self._broken
 
+    @property
+    def closed(self) -> bool:
+        """Whether it can be written no more because it was closed, or opened for reading."""
+        return self._handle < 0
+
     def get(self, seq: int) -> Any:
         """The record with this seq, committed or not.
 

@@ -95,9 +95,9 @@ class Station:
         return done
 
     def close(self) -> None:
-        """End in order: everything on disk, and a snapshot, so that the next start is quick."""
+        """End in order: everything on disk, and a snapshot, so that the next start is quick. Twice is once."""
         live = self.live
-        if not live.journal.broken:
+        if not (live.journal.broken or live.journal.closed):
             live.record(Stopped(live.clock()))
             live.journal.commit()
             if live.standby is not None:

@@ -29,7 +29,8 @@ def live_folder(folder: Path, model="linear", *, count=1, promote=True, **option
     Their closes come after those of the bars that the releases were made of.
     """
     symbols = options.get("symbols", ("A",))
-    ids = [small_release(folder, model, seed=seed, **options)[0] for seed in range(count)]
+    begin = options.pop("seed_from", 0)
+    ids = [small_release(folder, model, seed=begin + seed, **options)[0] for seed in range(count)]
     if promote:
         Registry(folder).move("champion", ids[0])
     return ids, market(symbols, 400, seed=99)
