@@ -86,7 +86,7 @@ def serve(settings: Settings, *, progress: Progress | None = None, say: Callable
     settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with files.locked(settings.folder / ".lock", wait=False):
         token, place = token_of(settings.folder)
-        with _listening(settings.host, settings.port) as listening, _quick_switches():
+        with listening_at(settings.host, settings.port) as listening, _quick_switches():
             station = Station.open(
                 settings.folder, members=settings.members, wishes=settings.wishes, most_symbols=settings.most_symbols,
                 progress=progress,
@@ -314,7 +314,12 @@ def _as_host(host: str) -> str:
 
 
 @contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening_at(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that is bound there, so that another server is found out about before anything is loaded.
+
+    Raises:
+        ConfigError: it cannot be.
+    """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
