@@ -1,7 +1,7 @@
 """Public candles of an exchange through ccxt, without an API key; only candles that have closed there."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from candlewick.core.clock import iso
 from candlewick.core.errors import ConfigError, RemoteError
 from candlewick.data.interval import parse_duration
+from candlewick.serve.backoff import Backoff
 from candlewick.serve.feeds._base import Answered, Feed, World, require, rest
 from candlewick.serve.feeds._exchange import Candle, Exchange, ns
 from candlewick.serve.protocol import Bar
@@ -61,7 +62,6 @@ class Ccxt(Feed):
         exchange = Exchange(self.exchange, self.api, world)
         interval_ms = exchange.open(markets, self.timeframe)
         followed = [_Followed(self, exchange, market, name, interval_ms, world) for market, name in markets.items()]
-        shortest_s = patience_s = min(interval_ms / 4e3, 1.0)
         while followed:
             now_ms, asked_s = exchange.now_ms(followed[0].market, self.timeframe), world.elapsed_s()
             held = world.last()
@@ -73,11 +73,8 @@ class Ccxt(Feed):
                     followed.remove(one)
             if not followed or any(one.behind for one in followed):
                 continue
-            until_ms = min(one.due_ms(now_ms) for one in followed) - now_ms
-            late = until_ms <= 0
-            wait = patience_s if late else until_ms / 1e3 + self.delay_s - (world.elapsed_s() - asked_s)
-            patience_s = min(2 * patience_s, interval_ms / 4e3, 30.0) if late else shortest_s
-            yield from rest(world, min(wait, _LONGEST_REST_S))
+            wait_s = min(one.wait_s(now_ms) for one in followed) - (world.elapsed_s() - asked_s)
+            yield from rest(world, min(wait_s, _LONGEST_REST_S))
         raise RemoteError(f"{self.exchange} has none of the markets any more. Choose others.")
 
 
@@ -99,6 +96,11 @@ class _Followed:
     accepted_ms: int | None = None
     behind: bool = False
     holes: int = 0
+    patience: Backoff = field(init=False)
+
+    def __post_init__(self) -> None:
+        quarter_s = self.interval_ms / 4e3
+        self.patience = Backoff(first_s=min(quarter_s, 1.0), most_s=min(quarter_s, 30.0))
 
     @property
     def limit(self) -> int:
@@ -115,11 +117,18 @@ class _Followed:
             self.answered_ms = candle.open_ms + self.interval_ms
             if answer.outcome != "refused":
                 self.accepted_ms = self.answered_ms
-        self.behind = self.answered_ms != before_ms and self.due_ms(now_ms) <= now_ms
+        moved = self.answered_ms != before_ms
+        self.behind = moved and self._left_ms(now_ms) <= 0
+        if moved:
+            self.patience.succeeded()
 
-    def due_ms(self, now_ms: int) -> int:
-        """When the next candle closes."""
-        return (now_ms if self.answered_ms is None else self.answered_ms) + self.interval_ms
+    def wait_s(self, now_ms: int) -> float:
+        """Until the next candle should be there; where it should be already, longer and longer."""
+        left_ms = self._left_ms(now_ms)
+        return self.patience.next_s() if left_ms <= 0 else left_ms / 1e3 + self.feed.delay_s
+
+    def _left_ms(self, now_ms: int) -> int:
+        return (now_ms if self.answered_ms is None else self.answered_ms) + self.interval_ms - now_ms
 
     def _since_ms(self, now_ms: int, held_ns: int | None) -> int | None:
         held_ms = None if held_ns is None else held_ns // 1_000_000

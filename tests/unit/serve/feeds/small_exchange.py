@@ -29,6 +29,7 @@ class Exchange:
         first_ms: open of its first candle.
         missing: opens of candles in which nothing was traded; Binance and Bitstamp differ in what is said of them.
         script: one entry a request: a status, "cut", "garbage", or "stale" (an old answer from a cache on the way).
+        halted: markets that give no candles.
         newest_first: of a page that cannot hold all, the newest are given, as some exchanges do.
     """
 
@@ -42,6 +43,7 @@ class Exchange:
     newest_first: bool = False
     most: int = 1_000
     asked: list[str] = field(default_factory=list)
+    halted: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
 
     def candles(self, step_ms: int, start: int | None, end: int | None, limit: int) -> list[int]:
@@ -69,6 +71,8 @@ def answer(exchange: Exchange, path: str, asked: dict[str, str]) -> Any:
     if path == "/api/v3/klines":
         if asked["symbol"] in exchange.unknown:
             return 400, {"code": -1121, "msg": "Invalid symbol."}
+        if asked["symbol"] in exchange.halted:
+            return []
         step = STEPS[asked["interval"]]
         start, end = (int(asked[key]) if key in asked else None for key in ("startTime", "endTime"))
         return [

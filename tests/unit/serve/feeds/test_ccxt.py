@@ -279,6 +279,25 @@ def test_a_market_that_is_taken_away_leaves_the_others(exchange: Exchange, api: 
         desk.run(binance(api, symbols=("ETH/USDT=ETH",)))
 
 
+def test_a_market_without_candles_does_not_hold_the_others_up(exchange: Exchange, api: str, desk: Desk) -> None:
+    delays = []
+    offer = desk.book.offer
+
+    def late(bar, **options):
+        delays.append(exchange.now_ms - bar.t // 1_000_000)
+        return offer(bar, **options)
+
+    def until() -> bool:
+        if desk.book.of("ETH"):
+            exchange.halted.add("ETHUSDT")
+        return closes(desk.book)[-1:] == [BEGIN_MS + 1_800_000]
+
+    desk.book.offer = late  # type: ignore[method-assign]
+    desk.run(binance(api, symbols=("BTC/USDT=BTC", "ETH/USDT=ETH"), limit=2), until)
+    assert max(delays[-30:]) <= 1_500
+    assert len(exchange.asked) < 30 * 20
+
+
 def test_the_clock_of_this_machine_does_not_matter(
     exchange: Exchange, api: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
