@@ -123,6 +123,26 @@ def test_bars_without_a_forecast_leave_holes_in_what_is_drawn(browser: Any) -> N
         assert band["x"].count(None) == 2
 
 
+def test_missing_bars_are_not_bridged(browser: Any) -> None:
+    with ToldPage(browser, Told([event(k) for k in range(30) if not 10 <= k < 15])) as visit:
+        traces = visit.traces()
+        band = next(one for one in traces if one.get("fill") == "toself")
+        assert band["x"].count(None) == 2
+        (line,) = [one for one in traces if one.get("yaxis") == "y3" and one["type"] == "scatter"]
+        assert line["x"][line["y"].index(None)] == stamp(11)
+
+
+def test_on_a_phone_the_bar_that_is_pointed_at_is_read_out(browser: Any) -> None:
+    with ToldPage(browser, Told(), PHONE) as visit:
+        page = visit.page
+        page.locator("#market-plot").scroll_into_view_if_needed()
+        plot = page.locator("#market-plot .nsewdrag").first.bounding_box()
+        page.mouse.move(plot["x"] + plot["width"] / 2, plot["y"] + plot["height"] / 2)
+        page.wait_for_function("() => document.querySelector('#newest').textContent.startsWith('Bar of ')")
+        page.mouse.move(0, 0)
+        page.wait_for_function("() => document.querySelector('#newest').textContent.startsWith('Newest bar ')")
+
+
 def test_a_bar_that_comes_is_drawn_and_told_within_two_seconds(browser: Any) -> None:
     with ToldPage(browser, Told()) as visit:
         gap = {"seq": 121, "kind": "gap", "symbol": "SYN", "after": BEGIN, "until": BEGIN + 3 * MINUTE, "missing": 2}
@@ -251,7 +271,7 @@ def test_whatever_the_server_says_stays_text(browser: Any) -> None:
 def test_where_there_is_nothing_words_say_so(browser: Any, told: Told, parts: dict[str, str]) -> None:
     with ToldPage(browser, told, wait="#market .empty:not([hidden])", charts=False) as visit:
         for part, words in parts.items():
-            assert words in visit.page.locator(part).inner_text()
+            visit.page.locator(part).filter(has_text=words).wait_for()
         assert visit.page.locator(".plot:visible").count() == 0
         assert visit.said == []
 

@@ -96,11 +96,17 @@ const shows = {
     const about = { label: store.label, interval: store.champion?.interval_ns ?? 0, symbol: store.symbol, now: store.now, kept: `${store.symbol} ${$("shown").value}` };
     const chart = market(shown, about);
     empty($("market"), chart.empty ? (shown.length ? chart.empty : panels.nothing(store)) : "");
-    say($("newest"), readout(store.bars.at(-1), store.label, store.now));
+    readOut();
     if (chart.empty) return;
     legend($("market").querySelector(".legend"), chart.legend);
     say($("market-told"), chart.told);
-    if (ready()) draw($("market-plot"), chart);
+    if (!ready()) return;
+    const plot = $("market-plot");
+    draw(plot, chart);
+    if (listening) return;
+    listening = true;
+    plot.on("plotly_hover", (event) => point(Date.parse(`${event.points[0].x.replace(" ", "T")}Z`)));
+    plot.on("plotly_unhover", () => point(NaN));
   },
   releases() {
     panels.releases(store);
@@ -112,18 +118,37 @@ const shows = {
   journal: () => panels.journal(store, $("plain").checked),
 };
 
+let listening = false;
+// The bar that is pointed at, else the newest.
+let pointed = NaN;
+function readOut() {
+  const bar = store.bars.find((one) => one.t === pointed);
+  say($("newest"), bar ? readout(bar, store.label, store.now, "Bar of") : readout(store.bars.at(-1), store.label, store.now));
+}
+function point(at) {
+  pointed = at;
+  readOut();
+}
+
+let timed = ""; // latencies that are drawn
 function latency() {
   const order = ["features", "scale", "model", "decode", "engine", "offer"];
   const place = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
   const stages = Object.entries(store.status?.latency_us ?? {}).filter(([, s]) => s.count).sort(([a], [b]) => place(a) - place(b));
   panels.latencyTable(stages);
-  if (!stages.length) return;
+  const told = JSON.stringify(stages);
+  if (!stages.length || told === timed) return;
   legend($("latency").querySelector(".legend"), LATENCY_LEGEND);
-  if (ready()) draw($("latency-plot"), latencies(stages));
+  if (!ready()) return;
+  draw($("latency-plot"), latencies(stages));
+  timed = told;
 }
 
 if (narrow()) $("shown").value = "60";
-const all = () => mark(...Object.keys(shows));
+const all = () => {
+  timed = "";
+  mark(...Object.keys(shows));
+};
 $("symbol").addEventListener("change", (event) => choose(event.target.value));
 $("shown").addEventListener("change", () => { bars(); mark("market"); });
 $("plain").addEventListener("change", () => mark("journal"));

@@ -43,13 +43,27 @@ function implied(chart, bar) {
   return { x, low: known(ends[0]) ? close * Math.exp(ends[0]) : null, mid: close * Math.exp(value), high: known(ends[1]) ? close * Math.exp(ends[1]) : null };
 }
 
+// Whether a point does not follow the one before it: bars are missing between them.
+const apart = (step, x, before) => x - before > 1.5 * step;
+
+// A line through points {x, y} with holes where bars are missing.
+function line(step, points) {
+  const x = [], y = [];
+  points.forEach((point, k) => {
+    if (k && apart(step, point.x, points[k - 1].x)) { x.push(utc(points[k - 1].x + step)); y.push(null); }
+    x.push(utc(point.x));
+    y.push(known(point.y) ? point.y : null);
+  });
+  return { type: "scatter", mode: "lines", x, y, connectgaps: false };
+}
+
 // Polygons of a band, one for every unbroken run of points.
-function band(points) {
+function band(step, points) {
   const x = [], y = [];
   for (let from = 0; from < points.length; ) {
     if (!known(points[from]?.low)) { from += 1; continue; }
     let to = from;
-    while (to < points.length && known(points[to]?.low)) to += 1;
+    while (to < points.length && known(points[to]?.low) && !(to > from && apart(step, points[to].x, points[to - 1].x))) to += 1;
     const run = points.slice(from, to);
     x.push(...run.map((p) => utc(p.x)), ...run.map((p) => utc(p.x)).reverse(), null);
     y.push(...run.map((p) => p.high), ...run.map((p) => p.low).reverse(), null);
@@ -62,7 +76,7 @@ function price_forecasts(chart) {
   if (chart.kind !== "return" && chart.kind !== "variance") return [];
   const { bars, colour, data, legend } = chart;
   const points = bars.map((bar) => implied(chart, bar));
-  const within = band(points);
+  const within = band(chart.step, points);
   const levels = bars.findLast((bar) => bar.answer.quantiles?.length > 1)?.answer.quantiles;
   if (within.x.length) {
     data.push({ type: "scatter", mode: "none", ...within, fill: "toself", fillcolor: colour("band"), hoverinfo: "skip", line: { width: 0 } });
@@ -70,7 +84,7 @@ function price_forecasts(chart) {
       : `forecast ${fixed(100 * levels[0][0], 0)}–${fixed(100 * levels.at(-1)[0], 0)} %`]);
   }
   if (chart.kind === "return") {
-    data.push({ type: "scatter", mode: "lines", x: points.map((p) => utc(p?.x)), y: points.map((p) => p?.mid ?? null), connectgaps: false,
+    data.push({ ...line(chart.step, points.map((p, k) => ({ x: p?.x ?? known_at(chart, bars[k]), y: p?.mid }))),
       hoverinfo: "skip", line: { color: colour("c0"), width: 1.3, dash: "dot" } });
     legend.push(["line", "c0", "forecast: implied price when it will be known"]);
   }
@@ -93,14 +107,15 @@ function candles(chart) {
   const { bars, colour, data, legend } = chart;
   const x = times(bars);
   const text = bars.map((bar) => hover(chart, bar));
+  const hoverinfo = narrow() ? "none" : "text"; // too wide there: the line above the chart tells it
   if (bars.every((bar) => PRICES.every((name) => known(bar.values[name])))) {
     const [open, high, low, close] = PRICES.map((name) => column(bars, name));
-    data.push({ type: "candlestick", x, open, high, low, close, text, hoverinfo: "text", whiskerwidth: 0,
+    data.push({ type: "candlestick", x, open, high, low, close, text, hoverinfo, whiskerwidth: 0,
       increasing: { line: { color: colour("good"), width: 1.2 }, fillcolor: colour("card") },
       decreasing: { line: { color: colour("bad"), width: 1.2 }, fillcolor: colour("bad") } });
     legend.unshift(["group", "", "Price"], ["rise", "good", "close above open"], ["fall", "bad", "below"]);
   } else {
-    data.push({ type: "scatter", mode: "lines", x, y: column(bars, "close"), text, hoverinfo: "text", line: { color: colour("ink"), width: 1.4 } });
+    data.push({ type: "scatter", mode: "lines", x, y: column(bars, "close"), text, hoverinfo, line: { color: colour("ink"), width: 1.4 } });
     legend.unshift(["group", "", "Price"], ["line", "ink", "close"]);
   }
 }
@@ -134,22 +149,21 @@ function lower(chart) {
   const { bars, kind } = chart;
   const own = { variance, classes, number }[kind];
   if (!own || !bars.some((bar) => known(bar.answer.value))) return [];
-  const at = bars.map((bar) => utc(known_at(chart, bar)));
-  return own(chart, at);
+  return own(chart);
 }
 
-function variance(chart, at) {
-  const { bars, colour, data, legend } = chart;
+function variance(chart) {
+  const { bars, colour, data, legend, step } = chart;
   const moves = bars.map((bar, k) => (k && bar.values.close > 0 && bars[k - 1].values.close > 0
     ? 100 * Math.abs(Math.log(bar.values.close / bars[k - 1].values.close)) : null));
   const root = (value) => (known(value) && value >= 0 ? 100 * Math.sqrt(value) : null);
-  const wide = band(bars.map((bar, k) => (bar.answer.quantiles?.length > 1
+  const wide = band(step, bars.map((bar) => (bar.answer.quantiles?.length > 1
     ? { x: known_at(chart, bar), low: root(bar.answer.quantiles[0][1]), high: root(bar.answer.quantiles.at(-1)[1]) } : null)));
   data.push(
     { type: "bar", x: times(bars), y: moves, yaxis: "y3", marker: { color: colour("truth"), opacity: 0.55, line: { width: 0 } },
       hovertemplate: "moved %{y:.3f} %<extra></extra>" },
     ...(wide.x.length ? [{ type: "scatter", mode: "none", ...wide, yaxis: "y3", fill: "toself", fillcolor: colour("band"), hoverinfo: "skip" }] : []),
-    { type: "scatter", mode: "lines", x: at, y: bars.map((bar) => root(bar.answer.value)), yaxis: "y3", connectgaps: false,
+    { ...line(step, bars.map((bar) => ({ x: known_at(chart, bar), y: root(bar.answer.value) }))), yaxis: "y3",
       line: { color: colour("c0"), width: 1.8 }, hovertemplate: "forecast %{y:.3f} %<extra></extra>" },
   );
   legend.push(["group", "", "Volatility"], ["line", "c0", "forecast"], ["block", "truth", "how far the close moved"]);
@@ -168,12 +182,12 @@ function classes({ bars, colour, data, label, legend, step }) {
   return [["y3", "Probability", 2, { range: [0, 100], ticksuffix: " %" }]];
 }
 
-function number(chart, at) {
-  const { bars, colour, data, label, legend } = chart;
-  const wide = band(bars.map((bar, k) => (bar.answer.quantiles?.length > 1
+function number(chart) {
+  const { bars, colour, data, label, legend, step } = chart;
+  const wide = band(step, bars.map((bar) => (bar.answer.quantiles?.length > 1
     ? { x: known_at(chart, bar), low: bar.answer.quantiles[0][1], high: bar.answer.quantiles.at(-1)[1] } : null)));
   if (wide.x.length) data.push({ type: "scatter", mode: "none", ...wide, yaxis: "y3", fill: "toself", fillcolor: colour("band"), hoverinfo: "skip" });
-  data.push({ type: "scatter", mode: "lines", x: at, y: bars.map((bar) => bar.answer.value ?? null), yaxis: "y3", connectgaps: false,
+  data.push({ ...line(step, bars.map((bar) => ({ x: known_at(chart, bar), y: bar.answer.value }))), yaxis: "y3",
     line: { color: colour("c0"), width: 1.8 }, hovertemplate: "forecast %{y:.4g}<extra></extra>" });
   legend.push(["group", "", "Forecast"], ["line", "c0", `${label.name}, when it will be known`]);
   return [["y3", `Forecast of ${label.name}, in its own units`, 2, {}]];
@@ -245,8 +259,8 @@ function said({ bars, label, now }, symbol) {
     + `${price(Math.max(...closes))}. The newest close is ${price(last.values.close)}, its forecast: ${forecast(last.answer, label)}.`;
 }
 
-// The newest bar in a line.
-export function readout(bar, label, now) {
+// A bar in a line.
+export function readout(bar, label, now, name = "Newest bar") {
   if (!bar) return "";
   const { answer, values } = bar;
   const left = ms(answer.known_at ?? NaN) - now;
@@ -254,5 +268,5 @@ export function readout(bar, label, now) {
   const said = known(answer.value) ? `Forecast: ${forecast(answer, label)}${due}.` : `No forecast${answer.reason ? `: ${answer.reason}` : ""}.`;
   const trade = known(answer.equity) ? ` Target ${percent(answer.target, { digits: 1 })}, position ${percent(answer.position, { digits: 1 })} of equity, paper equity ${fixed(answer.equity, 4)}.` : "";
   const worth = known(answer.value) && answer.status !== "ok" ? ` It is ${answer.status}: ${answer.reason}.` : "";
-  return `Newest bar ${clock(bar.t, now)} UTC${known(values.close) ? `, close ${price(values.close)}` : ""}. ${said}${worth}${trade}`;
+  return `${name} ${clock(bar.t, now)} UTC${known(values.close) ? `, close ${price(values.close)}` : ""}. ${said}${worth}${trade}`;
 }

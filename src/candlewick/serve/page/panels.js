@@ -1,6 +1,6 @@
 // Everything on the page that is not a chart, from what the store holds.
 import { $, element, empty, list, rows, say, time } from "/assets/elements.js";
-import { age, asked, bytes, clock, count, date, duration, fixed, happened, ms, percent, short, some, told } from "/assets/words.js";
+import { age, asked, bytes, count, date, duration, fixed, happened, ms, percent, short, some, told } from "/assets/words.js";
 
 const STAGES = { features: "of the bar", scale: "to the model's units", model: "its arithmetic", decode: "to a forecast", engine: "all four",
   offer: "bar to answer, with state and paper account" };
@@ -31,9 +31,11 @@ export function heard(store, connection) {
   document.body.classList.toggle("old", lost && Boolean(store.heard));
   if (banner.hidden === lost) banner.hidden = !lost;
   if (lost) {
-    const figures = store.heard ? ` Every figure below is from ${clock(store.heard, NaN)} UTC or before, ${age(since)} ago.` : "";
-    const next = connection.next ? ` Next attempt in ${Math.max(Math.ceil((connection.next - Date.now()) / 1000), 1)} s.` : " Trying now.";
-    say(banner.querySelector("p"), `Disconnected: ${connection.why}.${figures}${next}`);
+    const figures = store.heard ? ` Every figure below is from ${date(store.heard)} UTC or before.` : "";
+    const past = store.heard ? `${age(since)} ago. ` : "";
+    const next = connection.next ? `Next attempt in ${Math.max(Math.ceil((connection.next - Date.now()) / 1000), 1)} s.` : "Trying now.";
+    say(banner.querySelector("p"), `Disconnected: ${connection.why}.${figures}`);
+    say(banner.querySelector("span"), past + next); // not part of the alert, so that it is not read out every second
   }
   const started = store.status ? `Up for ${age(store.now - ms(store.status.started))}` : "";
   say($("heard"), connection.up ? `Live: last heard ${age(since)} ago. ${started}.` : store.status ? "Not live." : "");
