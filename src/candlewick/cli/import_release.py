@@ -17,7 +17,7 @@ def import_release(
         list[Path] | None,
         Parameter(help="Folder with your own members that it may run, where their sha256 is the one it tells of."),
     ] = None,
-    memory: Annotated[float, Parameter(help="GiB of address space that trying it may take.")] = 8.0,
+    memory: Annotated[float, Parameter(help="GiB of address space that trying it may take.")] = 4.0,
     seconds: Annotated[int, Parameter(help="Processor time that trying it may take.")] = 120,
     live: LiveFolder = LiveFolder(),  # noqa: B008 (frozen)
     show: Show = Show(),  # noqa: B008 (frozen)

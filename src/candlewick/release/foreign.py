@@ -44,7 +44,7 @@ class Limits:
         wall: seconds on the clock.
     """
 
-    memory: int = 8 * 2**30
+    memory: int = 4 * 2**30
     seconds: int = 120
     wall: int = 360
 

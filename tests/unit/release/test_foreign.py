@@ -125,7 +125,7 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         ("os._exit(3)", Limits(), "the process that tried it ended with 3 and said nothing"),
         ("while True: pass", Limits(seconds=2), "it computed for more than 2 s"),
         ("import time; time.sleep(99)", Limits(wall=5), "it did not end within 5 s"),
-        ("hoard = bytearray(16 * 2**30)", Limits(), "it needs more than 8.0 GiB of memory"),
+        ("hoard = bytearray(16 * 2**30)", Limits(), "it needs more than 4.0 GiB of memory"),
         ("open(mark.with_name('big'), 'wb').write(bytes(2**28))", Limits(), r"File too large"),
         ("[open(mark) for _ in range(2_000)]; kept = [open(mark) for _ in range(2_000)]", Limits(), "Too many open"),
     ],
