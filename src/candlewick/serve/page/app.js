@@ -30,7 +30,7 @@ function mark(...parts) {
 
 function status(told) {
   store.takeStatus(told);
-  const names = told.symbols.map((one) => one.symbol);
+  const names = store.status.symbols.map((one) => one.symbol);
   if (!names.includes(store.symbol) && names.length) choose(names[0]);
   if (told.champion && told.champion.generation !== generation) {
     if (generation >= 0) releases();
@@ -65,7 +65,7 @@ function choose(symbol) {
   mark("market", "status");
 }
 
-// Drawing: one pass at a time, never in a hidden window, and idle at least three times as long as a pass took.
+// Drawing: one pass at a time, never in a hidden window, and idle twice as long as a pass took.
 let planned = 0;
 let rest = 0;
 function plan() {
@@ -76,7 +76,7 @@ function plan() {
     const parts = new Set(dirty);
     dirty.clear();
     for (const [part, show] of Object.entries(shows)) if (parts.has(part)) show();
-    rest = Math.min(3 * (performance.now() - began), 3000);
+    rest = Math.min(2 * (performance.now() - began), 1500);
   }, Math.max(rest, 100));
 }
 

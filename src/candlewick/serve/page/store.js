@@ -23,7 +23,8 @@ export class Store {
   followed(symbol = this.symbol) { return this.status?.symbols.find((one) => one.symbol === symbol) ?? null; }
 
   takeStatus(status) {
-    this.status = status;
+    // In an order of their own: the server's is that of their coming, which a restart forgets.
+    this.status = { ...status, symbols: status.symbols.toSorted((a, b) => (a.symbol < b.symbol ? -1 : 1)) };
     this.#ahead = ms(status.now) - Date.now();
   }
 
