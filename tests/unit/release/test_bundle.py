@@ -20,6 +20,7 @@ from candlewick.release.bundle import EXPERIMENT, REFERENCE, open_bundle, read_c
 from candlewick.release.card import CARD, Card
 from candlewick.release.golden import GOLDEN
 from candlewick.release.publish import publish, releases_folder
+from candlewick.runtime import store
 from candlewick.runtime.choose import candidates, open_session
 from candlewick.runtime.replay import replay
 
@@ -62,6 +63,19 @@ def test_its_reference_is_made_again_to_the_same_bits(releases: Releases) -> Non
     assert stretch is not None
     replayed = replay(bundle.exported, open_session(bundle.exported, reference.setting), stretch)
     assert reference.difference(replayed) == 0
+
+
+def test_it_says_which_instruments_it_serves(releases: Releases) -> None:
+    assert open_bundle(releases()).card.symbols == ("A",)
+    assert open_bundle(releases(symbols=("A", "B"))).card.symbols == ("A", "B")
+    pooled = open_bundle(releases(scaler={"name": "standard", "pooled": True}))
+    assert pooled.card.symbols is None
+    assert pooled.golden.check(open_session(pooled.exported, candidates(pooled.exported)[0])) == 0
+
+
+def test_its_schema_hash_is_of_what_it_reads(releases: Releases) -> None:
+    same, other = read_card(releases("har")), read_card(releases(features=[*FEATURES[:1], "log_return"]))
+    assert read_card(releases()).schema_hash == same.schema_hash != other.schema_hash
 
 
 def test_it_cannot_be_written_any_more(releases: Releases) -> None:
@@ -291,6 +305,23 @@ def test_without_the_very_source_of_a_member_a_release_is_refused(own: tuple[Pat
         open_bundle(folder, members=[tmp_path])
     file.write_text(OWN_FEATURE.replace("- 1.0", "* 7.0"))
     with pytest.raises(StorageError, match=rf"my_body.py has {files.sha256(file)[:12]}. Nothing was loaded"):
+        open_bundle(folder, members=[file.parent])
+
+
+def test_a_members_file_that_is_changed_between_the_look_and_the_loading_is_noticed(
+    own: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, file = own
+    located = store.located
+
+    def then_changed(*given: Any) -> dict[str, Any]:
+        found = located(*given)
+        if "my_body" in found["name"]:
+            file.write_text(OWN_FEATURE.replace("- 1.0", "* 7.0"))
+        return found
+
+    monkeypatch.setattr(store, "located", then_changed)
+    with pytest.raises(StorageError, match=r"my_body\.py was changed while it was loaded"):
         open_bundle(folder, members=[file.parent])
 
 
