@@ -35,6 +35,13 @@ SNAPSHOT_NS = 60_000_000_000
 """Time after which one is begun if any bar came."""
 
 
+TURN_NS = 300_000
+"""How long the loop is kept at a time by work that may wait."""
+
+_NEARLY = 8  # bars owed at which a release counts as caught up
+_PATIENCE = 10_000  # a turn grows by 0.1 ms a second
+
+
 class Station:
     """One live folder.
 
@@ -163,17 +170,18 @@ class Station:
         live = self.live
         if live.standby is not None and live.standby.id == release:
             return live.standby
-        journal = live.journal
         warming = Warming(
-            self.folder, release, known=journal.durable, symbols=list(live.followed), members=self.members,
-            wishes=self.wishes,
+            self.folder, release, known=live.journal.durable, symbols=list(live.followed), members=self.members,
+            setting=live.champion.setting if live.champion else None, wishes=self.wishes,
         )  # fmt: skip
         live.warm(warming)
         try:
-            return await _beside(warming.run)
+            resident: Resident = await _beside(warming.run)
+            await _caught_up(resident)
         except BaseException:
             live.warming = None
             raise
+        return resident
 
     def _moved(self, asked: Asked, reason: str) -> Moved:
         # Not by the loop: the registry waits for the disk.
@@ -191,6 +199,15 @@ class Station:
         self.live.swap(resident, generation=moved.generation, why=moved.why)
         await _beside(self.live.journal.commit)
         return _told(moved, began)
+
+
+async def _caught_up(resident: Resident) -> None:
+    # Between the bars that are answered; in longer turns where it takes long, so that it ends under any load.
+    began, turn = elapsed_ns(), TURN_NS
+    while len(resident.backlog) > _NEARLY:
+        resident.catch_up(turn)
+        turn = TURN_NS + (elapsed_ns() - began) // _PATIENCE
+        await asyncio.sleep(0)
 
 
 def _told(moved: Moved, began: float) -> dict[str, Any]:

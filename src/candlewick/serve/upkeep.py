@@ -8,10 +8,7 @@ from candlewick.core.errors import StorageError
 from candlewick.serve.committer import Committer
 from candlewick.serve.inbox import Inbox
 from candlewick.serve.snapshot import Snapshot
-from candlewick.serve.station import Station
-
-TURN_NS = 300_000
-"""How long the loop is kept at a time by work that may wait."""
+from candlewick.serve.station import TURN_NS, Station
 
 TICK_S, WATCHDOG_S = 1.0, 5.0
 _log = logging.getLogger("candlewick.serve")

@@ -36,7 +36,9 @@ def warm(asked: dict[str, Any]) -> Setting:
     members = [Path(path) for path in asked["members"]]
     bundle = open_bundle(releases_folder(folder) / asked["release"], members=members)
     exported = bundle.exported
-    setting = Setting(**asked["setting"]) if asked["setting"] else setting_for(exported, asked["wishes"])
+    setting = Setting(**asked["setting"]) if asked["setting"] else None
+    if setting not in candidates(exported):
+        setting = setting_for(exported, asked["wishes"])
     session = open_session(exported, setting)
     bundle.golden.check(session)
     journal = history.open_journal(folder, writes=False)

@@ -1,8 +1,8 @@
 """A release on its way into memory: loaded, verified and warmed in a process of its own, then caught up here.
 
 What holds the interpreter's lock for long, and what a foreign model may do to its process, is done by the child
-(`serve.warm`); it leaves the states of all instruments in a file. This process opens the same bundle and goes on from
-there, bar by bar, while the champion answers.
+(`serve.warm`); it leaves the states of all instruments in a file. This process opens the same bundle in a thread; the
+bars that came meanwhile are stepped by whoever owns the live side, between those that are answered.
 """
 
 import json
@@ -23,10 +23,6 @@ from candlewick.serve.resident import Begun, Resident
 from candlewick.serve.states import load_states
 
 TIMEOUT_S = 300
-_NEARLY = 8
-"""Bars owed at which a release counts as caught up."""
-
-_TURN_NS = 2_000_000
 
 
 class Warming:
@@ -42,7 +38,7 @@ class Warming:
         self, folder: Path, release: str, *, known: int, symbols: Sequence[str], members: Sequence[Path] = (),
         setting: Setting | None = None, wishes: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        """`setting` is how it is to be run; without one the child measures what is fastest within `wishes`."""
+        """`setting` is how it is run where it can be; else the child measures what is fastest within `wishes`."""
         self.id, self.known = release, known
         self.backlog: deque[tuple[str, int, dict[str, float]]] = deque()
         self._folder, self._symbols, self._members = folder, list(symbols), [str(path) for path in members]
@@ -53,7 +49,7 @@ class Warming:
         self.backlog.append((symbol, t, values))
 
     def run(self) -> Resident:
-        """The release in memory, warm and nearly caught up; takes seconds.
+        """The release in memory, warm as of `known`, and with a backlog since; takes seconds.
 
         Raises:
             CandlewickError: what the child found wrong, in its words.
@@ -66,8 +62,6 @@ class Warming:
             resident.known, resident.backlog = self.known, self.backlog
             for symbol, (begun, arrays) in load_states(out).items():
                 resident.begin(symbol, Begun(*begun), arrays)
-        while len(self.backlog) > _NEARLY:
-            resident.catch_up(_TURN_NS)
         return resident
 
     @property
