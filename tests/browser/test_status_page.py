@@ -340,6 +340,19 @@ def test_dark_windows_get_dark_charts(browser: Any) -> None:
     assert inks["light"] != inks["dark"]
 
 
+def test_a_feed_that_has_gone_quiet_is_said_to_be_overdue(browser: Any) -> None:
+    told = Told()
+    with ToldPage(browser, told, wait="#feeds tbody tr", charts=False) as visit:
+        page = visit.page
+        assert page.get_by_text("overdue").count() == 0
+        later = {"type": "status"} | told.as_status()
+        later["now"] += 3 * MINUTE
+        later["symbols"][0]["feed_age_ns"] += 3 * MINUTE
+        visit.send(later)
+        page.locator("#feeds tbody tr").filter(has_text="overdue").wait_for()
+        page.locator("#instruments tbody tr").filter(has_text="overdue").wait_for()
+
+
 def test_what_is_there_has_names_headers_and_landmarks(full: ToldPage) -> None:
     page = full.page
     assert page.evaluate("document.documentElement.lang") == "en"

@@ -164,5 +164,6 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", all);
 matchMedia("(max-width: 599px)").addEventListener("change", all);
 document.addEventListener("visibilitychange", plan);
 setInterval(() => { if (!document.hidden) panels.heard(store, connection); }, 1000);
+setInterval(() => { if (!document.hidden && connection.up) releases(); }, 60_000); // a new one is not told by the socket
 all();
 connection.open();

@@ -55,7 +55,7 @@ export function rows(body, table) {
       const key = JSON.stringify(asked);
       const old = row.children[j];
       if (old && shown.get(old) === key) return;
-      const made = element(j ? "td" : "th", { scope: j ? undefined : "row", class: asked.words && "words", title: asked.title });
+      const made = element(j ? "td" : "th", { scope: j ? undefined : "row", class: asked.words ? "words" : asked.late ? "late" : undefined, title: asked.title });
       made.append(...inside(asked));
       shown.set(made, key);
       if (old) old.replaceWith(made);

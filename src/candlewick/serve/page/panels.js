@@ -80,6 +80,12 @@ export function warming(store) {
   say($("warming").querySelector("span"), `${one.symbol} is warming up: ${count(Number(found[1]))} of ${count(Number(found[2]))} bars. Until then it gets no forecast.`);
 }
 
+// How old something is, and whether two bars should have come since.
+function since(store, milliseconds) {
+  const late = Boolean(store.champion) && milliseconds > 2 * ms(store.champion.interval_ns);
+  return { text: age(Math.max(milliseconds, 0)), late, small: late ? "overdue" : undefined };
+}
+
 export function nothing(store) {
   if (!store.status) return "Nothing has come from the server yet.";
   if (!store.champion) return "No champion yet, so no bar is taken. Promote a release: candlewick promote RELEASE --as champion.";
@@ -90,13 +96,12 @@ export function instruments(store) {
   const symbols = store.status?.symbols ?? [];
   const section = $("instruments");
   empty(section, symbols.length ? "" : nothing(store));
-  const bad = (number) => (number === undefined ? {} : { text: count(number) });
   rows(section.querySelector("tbody"), symbols.map((one) => [
     { text: one.symbol, press: one.symbol, on: one.symbol === store.symbol },
-    { time: ms(one.t), now: store.now }, age(Math.max(ms(one.feed_age_ns), 0)), count(one.bars),
+    { time: ms(one.t), now: store.now }, since(store, ms(one.feed_age_ns)), count(one.bars),
     { text: one.status || "–", badge: TONES[one.status] ?? "", small: one.reason, words: true },
     percent(one.target, { digits: 1 }), percent(one.position, { digits: 1 }), fixed(one.equity, 4),
-    bad(one.refused), bad(one.duplicates), bad(one.missing),
+    count(one.refused), count(one.duplicates), count(one.missing),
   ]));
   say($("since"), symbols.length ? `Refused, duplicates and missing bars are counted since the server started, ${date(ms(store.status.started))} UTC.` : "");
 }
@@ -105,7 +110,7 @@ export function feeds(store) {
   const found = store.status?.feeds ?? [];
   empty($("feeds"), found.length ? "" : "No feed has sent a bar since the server started.");
   rows($("feeds").querySelector("tbody"), found.map((one) => [
-    { text: one.source || "(not named)" }, { time: ms(one.last_received), now: store.now }, age(Math.max(store.now - ms(one.last_received), 0)),
+    { text: one.source || "(not named)" }, { time: ms(one.last_received), now: store.now }, since(store, store.now - ms(one.last_received)),
     count(one.bars), count(one.refused), count(one.duplicates),
   ]));
 }
