@@ -113,23 +113,16 @@ def test_probabilities_get_a_panel_of_their_own_with_a_band_for_each_class(brows
         assert "up 70 %" in visit.page.locator("#newest").inner_text().replace("\xa0", " ")
 
 
-def test_bars_without_a_forecast_leave_holes_in_what_is_drawn(browser: Any) -> None:
+def test_neither_missing_bars_nor_missing_forecasts_are_bridged(browser: Any) -> None:
     silent = {"value": None, "status": "abstain", "reason": "the model's output is not finite", "known_at": None}
-    events = [event(k, **(silent if 10 <= k < 15 else {})) for k in range(30)]
+    events = [event(k, **(silent if 20 <= k < 23 else {})) for k in range(40) if not 10 <= k < 15]
     with ToldPage(browser, Told(events)) as visit:
-        (line,) = [one for one in visit.traces() if one.get("yaxis") == "y3" and one["type"] == "scatter"]
-        assert [k for k, y in enumerate(line["y"]) if y is None] == list(range(10, 15))
-        band = next(one for one in visit.traces() if one.get("fill") == "toself")
-        assert band["x"].count(None) == 2
-
-
-def test_missing_bars_are_not_bridged(browser: Any) -> None:
-    with ToldPage(browser, Told([event(k) for k in range(30) if not 10 <= k < 15])) as visit:
         traces = visit.traces()
-        band = next(one for one in traces if one.get("fill") == "toself")
-        assert band["x"].count(None) == 2
         (line,) = [one for one in traces if one.get("yaxis") == "y3" and one["type"] == "scatter"]
-        assert line["x"][line["y"].index(None)] == stamp(11)
+        holes = [x for x, y in zip(line["x"], line["y"], strict=True) if y is None]
+        assert holes == [stamp(11), stamp(21), stamp(22), stamp(23)]
+        band = next(one for one in traces if one.get("fill") == "toself")
+        assert band["x"].count(None) == 3
 
 
 def test_on_a_phone_the_bar_that_is_pointed_at_is_read_out(browser: Any) -> None:
@@ -329,15 +322,13 @@ def test_health_is_told_for_each_source_and_each_instrument(full: ToldPage) -> N
 
 
 def test_dark_windows_get_dark_charts(browser: Any) -> None:
-    ink = "document.querySelector('#market-plot').layout.font.color"
-    inks = {}
-    for scheme in ("light", "dark"):
-        with ToldPage(browser, Told(), scheme=scheme) as visit:
-            inks[scheme] = visit.page.evaluate(ink)
-            if scheme == "dark":
-                visit.page.emulate_media(color_scheme="light")
-                visit.page.wait_for_function(f"() => {ink} === '{inks['light']}'")
-    assert inks["light"] != inks["dark"]
+    light, dark = (scheme["ink"] for scheme in colours(FILES / "style.css"))
+    with ToldPage(browser, Told(), scheme="dark") as visit:
+        assert visit.page.locator("#market-plot").evaluate("plot => plot.layout.font.color") == dark
+        visit.page.emulate_media(color_scheme="light")
+        visit.page.wait_for_function(
+            "ink => document.querySelector('#market-plot').layout.font.color === ink", arg=light
+        )
 
 
 def test_a_feed_that_has_gone_quiet_is_said_to_be_overdue(browser: Any) -> None:
