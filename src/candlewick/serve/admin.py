@@ -34,6 +34,7 @@ class Admin:
     def __init__(self, folder: Path, carry_out: Carried) -> None:
         self._folder, self._carry_out = folder, carry_out
         self._server: asyncio.AbstractServer | None = None
+        self._speaking: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
         """Listen. The caller holds the folder's lock, so that a socket lying there is a dead server's."""
@@ -41,13 +42,19 @@ class Admin:
         self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=_LINE)
 
     async def close(self) -> None:
-        """Hear nothing more, and take the socket away."""
+        """Hear nothing more, break off what is being done, and take the socket away."""
         if self._server is not None:
             self._server.close()
             with suppress(OSError):
                 os.unlink(self._folder / NAME)
+        for task in self._speaking:
+            task.cancel()
+        await asyncio.gather(*self._speaking, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._speaking.add(task)
         try:
             while True:
                 async with asyncio.timeout(_REQUEST_S):
@@ -59,6 +66,7 @@ class Admin:
         except (OSError, TimeoutError, ValueError):  # gone, too slow, or a line that is too long
             pass
         finally:
+            self._speaking.discard(task)
             writer.close()
 
     async def _answer(self, line: bytes) -> dict[str, Any]:

@@ -24,7 +24,8 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._since: float | None = None
         self._blocked: float | None = None
-        self._in_head, self._head, self._read = True, 0, 0
+        self._in_head, self._completed = True, False
+        self._head = self._read = 0  # bytes of the request that is not complete yet
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -33,10 +34,11 @@ class BoundedHttp(HttpToolsProtocol):
             transport.abort()  # so many are not even told that they are too many
 
     def data_received(self, data: bytes) -> None:
-        self._read += len(data)
-        if self._in_head:
-            self._head += len(data)
+        self._completed = False
         super().data_received(data)
+        # Where one request ends in these data, how much of them belongs to the next is not known: at most all.
+        self._read = 0 if self._completed else self._read + len(data)
+        self._head = 0 if self._completed or not self._in_head else self._head + len(data)
         if self._in_head and self._head > limits.HEAD_BYTES:
             self._refuse(RefusalError(431, "too_long", f"headers have {limits.HEAD_BYTES:,} bytes at most."))
         elif self._read > limits.REQUEST_BYTES:
@@ -45,15 +47,14 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._since = self.loop.time()
-        self._in_head, self._head, self._read = True, 0, 0
 
     def on_headers_complete(self) -> None:
-        self._in_head, self._head = False, 0
+        self._in_head = False
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._since, self._in_head, self._read = None, True, 0
+        self._since, self._in_head, self._completed = None, True, True
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(RefusalError(400, "not_http", "what came is not HTTP."))

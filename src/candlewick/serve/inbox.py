@@ -28,7 +28,7 @@ class Inbox:
         worked: set whenever something came, for those who tidy up afterwards.
     """
 
-    def __init__(self, live: Live, committer: Committer, *, most: int = limits.BARS) -> None:
+    def __init__(self, live: Live, committer: Committer, *, most: int) -> None:
         self.waiting, self.ending = 0, ""
         self.acknowledged = Histogram()
         self.worked = asyncio.Event()

@@ -31,6 +31,7 @@ from candlewick.serve.inbox import Inbox
 from candlewick.serve.limits import Rate
 from candlewick.serve.live import MOST_SYMBOLS
 from candlewick.serve.metrics import Metrics
+from candlewick.serve.preload import preload
 from candlewick.serve.protocol import encode
 from candlewick.serve.sockets import Stream, Watch
 from candlewick.serve.station import Station
@@ -120,11 +121,12 @@ class Server:
 
     async def run(self, listening: socket.socket) -> None:
         """Serve on a socket that is bound."""
+        preload()
         self._loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
         self._committer = Committer(self._station.live.journal, self._loop)
         self._committer.on_durable(self._look_at_disk)
-        self._inbox = Inbox(self._station.live, self._committer)
+        self._inbox = Inbox(self._station.live, self._committer, most=limits.BARS)
         door = self._door()
         uvicorn_server = _Uvicorn(_configuration(door, self._url_of(listening)))
         door.connections = lambda: len(uvicorn_server.server_state.connections)

@@ -66,7 +66,10 @@ class _Told:
 
     def __init__(self, committer: Committer, send: Send) -> None:
         self._committer, self._send = committer, send
-        self._owed, self._said = -1, -1  # seq of the newest answer it waits for, -1 for none; what was said last
+        self._owed, self._said = (
+            -1,
+            committer.durable,
+        )  # seq of the newest answer that waits, -1 for none; the last word
         self._news = asyncio.Event()
         self._forget = committer.on_durable(self._news.set)
         self._task = asyncio.create_task(self._run())

@@ -118,7 +118,7 @@ def test_known_hosts_are_spoken_to(host):
 
 @pytest.mark.parametrize(
     "hosts",
-    [[], [b""], [b"evil.example"], [b"127.0.0.1.evil.example"], [b"localhost@evil.example"], [b"localhost", b"localhost"],
+    [[], [b""], [b"evil.example"], [b"127.0.0.1.evil.example"], [b"localhost@evil.example"], [b"localhost"] * 2,
      [b"127.0.0.1:8765:1"], [b"localhost:abc"], [b"mine.example"], [b"\xff"], [b"localhost\tx"]],
 )  # fmt: skip
 def test_a_page_that_calls_its_own_name_ours_is_kept_out(hosts):
