@@ -22,7 +22,9 @@ ROOT_FOLDER = {
 FORBIDDEN_NAMES = re.compile(r"util|helper|common|misc|manager|handler|^base$|^stuff$", re.IGNORECASE)
 TORCH_ROOMS = ("train/", "models/blocks/")  # where a module may import it as it starts
 HEAVY = {"torch", "polars", "pandas", "pyarrow", "scipy", "sklearn", "statsmodels", "arch", "plotly", "joblib"}
-SERVING_PATH = ("core/", "data/bars.py", "features/", "labels/", "samples/", "models/", "runtime/")
+SERVING_PATH = (
+    "core/", "data/bars.py", "features/", "labels/", "samples/", "models/", "runtime/", "release/", "serve/",
+)  # fmt: skip
 
 
 @cache
@@ -267,6 +269,13 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 )
 def test_torch_is_not_loaded_by(module: str) -> None:
     assert run(f"import sys, candlewick.{module}; print('torch' in sys.modules)") == "False"
+
+
+def test_a_server_starts_without_what_fitted_its_models() -> None:
+    # numba itself loads the BLAS of scipy, and nothing more of it.
+    more = {"scipy.stats", "scipy.signal", "scipy.optimize", "scipy.special", "ccxt", "redis", "candlewick.lab"}
+    unwanted = HEAVY - {"scipy"} | more
+    assert run(f"import sys, candlewick.serve.server; print({unwanted!r} & set(sys.modules))") == "set()"
 
 
 def test_help_loads_neither_numpy_nor_the_compiler() -> None:
