@@ -1,7 +1,7 @@
 """What can be asked over HTTP beside posting bars: each route reads the live side and encodes what it finds."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -211,13 +211,9 @@ def _history(app: FastAPI, asked: Asked) -> None:
 
 
 def _browser(app: FastAPI, asked: Asked) -> None:
-    description: list[bytes] = []
-
-    @app.get("/openapi.json", include_in_schema=False)
-    async def get_openapi() -> Response:
-        if not description:
-            description.append(msgspec.json.encode(openapi.completed(app.openapi())))
-        return Response(description[0], media_type="application/json", headers={"cache-control": "no-cache"})
+    description = openapi.completed(app.openapi())
+    for path, told in (("/openapi.json", description), ("/docs/openapi.json", openapi.as_30(description))):
+        app.add_api_route(path, _constant(msgspec.json.encode(told)), include_in_schema=False)
 
     @app.get("/open/{key}", include_in_schema=False)
     async def get_open(request: Request, key: str) -> Response:
@@ -234,6 +230,13 @@ def _browser(app: FastAPI, asked: Asked) -> None:
         return found
 
     app.include_router(pages())
+
+
+def _constant(body: bytes) -> Callable[[], Awaitable[Response]]:
+    async def get() -> Response:
+        return Response(body, media_type="application/json", headers={"cache-control": "no-cache"})
+
+    return get
 
 
 def _errors(app: FastAPI) -> None:

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from candlewick.core.clock import elapsed_s
 from candlewick.serve import limits
 from candlewick.serve.asgi import (
     GoneError,
@@ -30,7 +29,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 BARS = "/v1/bars"
 OPEN_PATHS = frozenset({"/livez", "/readyz"})
 _log = logging.getLogger("candlewick.serve")
-_MOST_LOGGED = 20
 _WAITS = {b"": True, b"wait=true": True, b"wait=false": False}
 
 
@@ -40,7 +38,6 @@ class Door:
     def __init__(self, app: App, *, guard: Guard, rate: Rate, inbox: Inbox) -> None:
         self._app, self._guard, self._rate, self._inbox = app, guard, rate, inbox
         self._sockets: dict[str, App] = {}
-        self._logged: list[float] = []
         self.connections: Callable[[], int] = lambda: 0
         self.refused: Callable[[int, str], None] = lambda status, code: None
 
@@ -66,7 +63,8 @@ class Door:
             if not began:
                 await refuse(scope, send, refusal)
         except Exception:
-            self.log(f"{scope.get('method', 'WebSocket')} {scope.get('path', '')[:100]!r}")
+            what = f"{scope.get('method', 'WebSocket')} {scope.get('path', '')[:100]!r}"
+            _log.exception("a defect of candlewick, at %s; the client was told 503", what)
             if not began:
                 await refuse(scope, send, unexpected())
 
@@ -117,14 +115,6 @@ class Door:
         self._rate.take(client_of(scope), len(bars))
         answers = await self._inbox.take(bars, durable=wait)
         await reply(send, 200, encode(Answers(tuple(answers))))
-
-    def log(self, doing: str) -> None:
-        """Tell of a defect, with its traceback, a bounded number of times a minute."""
-        now = elapsed_s()
-        self._logged = [then for then in self._logged if now - then < 60]
-        if len(self._logged) < _MOST_LOGGED:
-            self._logged.append(now)
-            _log.exception("a defect of candlewick, at %s; the client was told 503", doing)
 
 
 def unexpected() -> RefusalError:

@@ -1,9 +1,10 @@
 """The description of what can be asked, made from the very types by which messages are read and written.
 
-It is OpenAPI 3.0, because that is what the page of swagger-ui-bundle shows.
+It is OpenAPI 3.1; the page of swagger-ui-bundle is given the same as 3.0, which it shows.
 """
 
 from importlib.metadata import version
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -11,7 +12,6 @@ import msgspec
 from candlewick.serve.protocol import Answer, Answers, Bar, Problem
 from candlewick.serve.refusals import described
 
-VERSION = "3.0.3"
 _REF = "#/components/schemas/{name}"
 ABOUT = """Bars in, forecasts out. Times are int64 nanoseconds since 1970 UTC; a bar's time is its close.
 
@@ -22,7 +22,7 @@ at once and `{"type": "durable", "seq": N}` when everything up to N is on disk; 
 
 
 def schema_30(schema: Any) -> Any:
-    """A JSON schema of msgspec as OpenAPI 3.0 writes it: `nullable`, and arrays without `prefixItems`.
+    """A schema as OpenAPI 3.0 writes it: `nullable`, and arrays without `prefixItems`.
 
     >>> schema_30({"anyOf": [{"type": "integer"}, {"type": "null"}]})
     {'type': 'integer', 'nullable': True}
@@ -42,16 +42,19 @@ def schema_30(schema: Any) -> Any:
         found |= {"items": first[0], "minItems": len(first), "maxItems": len(first)}
     if "const" in found:
         found["enum"] = [found.pop("const")]
-    if "propertyNames" in found:  # said in words by the pattern's own description
-        del found["propertyNames"]
     return found
 
 
 def components() -> dict[str, Any]:
     """Schemas of the messages."""
     (_, found) = msgspec.json.schema_components([Bar, Answer, Answers, Problem], ref_template=_REF)
-    told: dict[str, Any] = schema_30(found)
-    told["Bar"]["properties"]["values"]["additionalProperties"] = {"type": "number"}
+    told: dict[str, Any] = found
+    for schema in told.values():
+        schema["description"] = cleandoc(schema["description"])
+    told["Bar"]["example"] = {
+        "symbol": "BTC/USDT", "t": 1_795_788_000_000_000_000,
+        "values": {"open": 100.0, "high": 101.5, "low": 99.5, "close": 101.0, "volume": 12.5},
+    }  # fmt: skip
     return told
 
 
@@ -88,7 +91,7 @@ def post_bars() -> dict[str, Any]:
 
 def completed(found: dict[str, Any]) -> dict[str, Any]:
     """FastAPI's own description with the messages, the way in, and the route that it does not see."""
-    found["openapi"] = VERSION
+    found["openapi"] = "3.1.0"
     found["info"] = {"title": "candlewick live", "version": version("candlewick"), "description": ABOUT}
     found["components"] = {
         "schemas": components(), "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -96,3 +99,8 @@ def completed(found: dict[str, Any]) -> dict[str, Any]:
     found["security"] = [{"token": []}]
     found["paths"].setdefault("/v1/bars", {})["post"] = post_bars()
     return found
+
+
+def as_30(description: dict[str, Any]) -> dict[str, Any]:
+    """The same description for what reads OpenAPI 3.0 only."""
+    return {**schema_30(description), "openapi": "3.0.3"}

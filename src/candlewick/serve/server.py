@@ -30,6 +30,7 @@ from candlewick.serve.door import Door
 from candlewick.serve.inbox import Inbox
 from candlewick.serve.limits import Rate
 from candlewick.serve.live import MOST_SYMBOLS
+from candlewick.serve.logs import bounded_logs
 from candlewick.serve.metrics import Metrics
 from candlewick.serve.preload import preload
 from candlewick.serve.protocol import encode
@@ -132,7 +133,7 @@ class Server:
         door.connections = lambda: len(uvicorn_server.server_state.connections)
         admin = Admin(self._settings.folder, self._carry_out)
         self._committer.start()
-        with self._signals():
+        with self._signals(), bounded_logs():
             await admin.start()
             serving = asyncio.create_task(uvicorn_server.serve(sockets=[listening]))
             works = [asyncio.create_task(work) for work in (

@@ -14,7 +14,7 @@ from real_server import HEADERS, TOKEN, running, until
 from websockets.exceptions import InvalidStatus
 
 from candlewick.core.disk import Disk
-from candlewick.serve import door, limits
+from candlewick.serve import limits, logs
 from candlewick.serve.auth import Guard
 from candlewick.serve.protocol import Answers, encode
 
@@ -171,7 +171,7 @@ def test_an_unexpected_fault_is_told_as_503_and_never_with_its_traceback(own, ca
             problem(reply, 503, "defect")
             assert "NoneType" not in reply.text
         assert server.http.get("/readyz").status_code == 200
-    assert len([one for one in caplog.records if "a defect of candlewick" in one.message]) == door._MOST_LOGGED
+    assert len([one for one in caplog.records if "a defect of candlewick" in one.message]) == logs.MOST
 
 
 # Who is let in
