@@ -21,6 +21,19 @@ class Disk:
         """What was written is on the medium, and so is the file's length."""
         os.fdatasync(handle)
 
+    def rewrite(self, path: Path, offset: int, data: bytes) -> None:
+        """The bytes that stand at `offset` once more, on the medium when it returns.
+
+        A sync that failed may have left them in memory only, and a later one would say nothing of it.
+        """
+        handle, left = os.open(path, os.O_WRONLY | os.O_CLOEXEC), memoryview(data)
+        try:
+            while left:
+                left = left[os.pwrite(handle, left, offset + len(data) - len(left)) :]
+            os.fdatasync(handle)
+        finally:
+            os.close(handle)
+
     def truncate(self, handle: int, size: int) -> None:
         """Cut the file to `size` bytes, durably."""
         os.ftruncate(handle, size)

@@ -17,7 +17,7 @@ from candlewick.core.disk import Disk
 from candlewick.core.errors import StorageError
 from candlewick.core.failpoint import reached
 from candlewick.release.frames import LARGEST, ORIGIN, SIZE, Frame, framed, head_at, later_head
-from candlewick.release.places import NOWHERE, Columns, Key, Places, Sealed
+from candlewick.release.places import NOWHERE, Columns, Key, Places, Sealed, digest_number
 
 SEGMENT_BYTES = 32 * 2**20
 _FRAME_BYTES = 2**20
@@ -168,8 +168,7 @@ class Journal:
 
     def mark(self, seq: int) -> bytes:
         """The digest of the frame that holds a committed record: with it, another process can tell this history."""
-        handle, offset = self._place(seq)
-        return self._read(handle, offset)[0].digest
+        return self._read(*self._place(seq))[0].digest
 
     def verify(self) -> int:
         """Read every record of every segment again; gives how many there are.
@@ -229,11 +228,11 @@ class Journal:
     def _opened(self, first: int, previous: bytes, following: int) -> Sealed:
         path = self._segment(first).with_suffix(".places")
         sealed = Sealed.open(path, first)
-        if sealed is None or first + sealed.count != following:
+        if sealed is None or first + sealed.count != following or sealed.previous != previous:
             places, last = self._scanned(self._segment(first), first, previous, last=False)
             columns = places.columns()
             self._loaded[first] = columns
-            sealed = columns.save(path, last) if self._writes else columns.sealed(path, last)
+            sealed = (columns.save if self._writes else columns.sealed)(path, previous, last)
         if first + sealed.count != following:
             raise self._hole(self._segment(following), f"follows the record {first + sealed.count - 1}")
         return sealed
@@ -241,18 +240,19 @@ class Journal:
     def _begin(self, first: int, previous: bytes) -> None:
         path = self._segment(first)
         if self._writes:
-            new = not path.exists()
             self._handle = self._disk.open(path)
-            if new:
-                self._disk.sync_folder(self.folder)
-        self._places, self._last, self._size = Places(first), previous, 0
+            self._disk.sync_folder(self.folder)
+        self._places, self._before, self._last, self._size = Places(first), previous, previous, 0
         if path.exists():
-            self._places, self._last = self._scanned(path, first, previous, last=True)
+            self._places, self._last = self._scanned(path, first, previous, last=True, mends=self._writes)
+            self._size = path.stat().st_size
         self.seq = self.durable = first + len(self._places) - 1
 
-    def _scanned(self, path: Path, first: int, previous: bytes, *, last: bool) -> tuple[Places, bytes]:
-        # Every frame of a segment, verified; of the last one an unfinished end is cut off.
-        data, offset, places = path.read_bytes(), 0, Places(first)
+    def _scanned(
+        self, path: Path, first: int, previous: bytes, *, last: bool, mends: bool = False
+    ) -> tuple[Places, bytes]:
+        # Every frame of a segment, verified; the last one may have an unfinished end, which an opening cuts off.
+        data, offset, newest, places = path.read_bytes(), 0, 0, Places(first)
         while offset < len(data):
             frame = head_at(data, offset)
             payload = memoryview(data)[offset + SIZE : offset + frame.size] if frame else b""
@@ -262,16 +262,16 @@ class Journal:
                 raise self._hole(path, f"holds record {frame.seq} at byte {offset:,}, which does not follow the others")
             for record in self._records(path, payload, frame):
                 places.add(self._key(record))
-            places.put(frame.seq, frame.count, offset)
-            previous, offset = frame.digest, offset + frame.size
+            places.put(frame.seq, frame.count, offset, frame.digest)
+            previous, newest, offset = frame.digest, offset, offset + frame.size
         if offset < len(data):
             if not last or later_head(data, offset, first + len(places) - 1):
                 raise self._hole(path, f"is damaged at byte {offset:,}")
-            if self._handle >= 0:
+            if mends:
                 self.cut = len(data) - offset
                 self._disk.truncate(self._handle, offset)
-        if last:
-            self._size = offset
+        if mends and offset:  # the process that wrote the last frame may not have seen it on disk
+            self._disk.rewrite(path, newest, data[newest:offset])
         return places, previous
 
     def _records(self, path: Path, payload: bytes | memoryview, frame: Frame) -> list[Any]:
@@ -296,14 +296,14 @@ class Journal:
             frame, data = framed(begin, len(part), self._last, payload)
             reached("journal.write")
             self._disk.write(self._handle, data)
+            reached("journal.sync")
+            self._disk.sync(self._handle)  # before the next one: only the last frame can ever be torn
             written.append((frame, self._size))
             self._last, self._size, begin = frame.digest, self._size + frame.size, begin + len(part)
-        reached("journal.sync")
-        self._disk.sync(self._handle)
         reached("journal.synced")
         with self._lock:
             for frame, offset in written:
-                self._places.put(frame.seq, frame.count, offset)
+                self._places.put(frame.seq, frame.count, offset, frame.digest)
             self.durable, self._flying = begin - 1, []
 
     def _rotate(self) -> None:
@@ -312,13 +312,13 @@ class Journal:
         with self._lock:
             columns = full.columns(count)
         reached("journal.rotate")
-        sealed = columns.save(self._segment(full.first).with_suffix(".places"), self._last)
+        sealed = columns.save(self._segment(full.first).with_suffix(".places"), self._before, self._last)
         reached("journal.rotated")
         handle = self._disk.open(self._segment(full.first + count))
         self._disk.sync_folder(self.folder)
         with self._lock:
             self._disk.close(self._handle)
-            self._handle, self._size = handle, 0
+            self._handle, self._size, self._before = handle, 0, self._last
             self._sealed.append(sealed)
             self._places = full.without(count)
 
@@ -337,33 +337,38 @@ class Journal:
     def _columns(self, sealed: Sealed) -> Columns:
         columns = self._loaded.pop(sealed.first, None) or sealed.columns()
         if columns is None:
-            previous = self._sealed[place - 1].last if (place := self._sealed.index(sealed)) else ORIGIN
-            columns = self._scanned(self._segment(sealed.first), sealed.first, previous, last=False)[0].columns()
+            path = self._segment(sealed.first)
+            places, last = self._scanned(path, sealed.first, sealed.previous, last=False)
+            if last != sealed.last:
+                raise self._hole(path, "is another one than when it was full")
+            columns = places.columns()
         self._loaded[sealed.first] = columns  # the one that was wanted last stands last
         while len(self._loaded) > 3:
             del self._loaded[next(iter(self._loaded))]
         return columns
 
-    def _place(self, seq: int) -> tuple[Path, int]:
+    def _place(self, seq: int) -> tuple[Path, int, int]:
         with self._lock:
             if seq >= self._places.first:
-                return self._segment(self._places.first), self._places.offset[seq - self._places.first]
+                own, row = self._places, seq - self._places.first
+                return self._segment(own.first), own.offset[row], own.digest[row]
         sealed = next(one for one in reversed(self._sealed) if one.first <= seq)
-        return self._segment(sealed.first), int(self._columns(sealed).offset[seq - sealed.first])
+        columns, row = self._columns(sealed), seq - sealed.first
+        return self._segment(sealed.first), int(columns.offset[row]), int(columns.digest[row])
 
     def _frame_of(self, seq: int) -> tuple[int, list[Any]]:
-        path, offset = self._place(seq)
-        frame, payload = self._read(path, offset)
+        path, offset, digest = self._place(seq)
+        frame, payload = self._read(path, offset, digest)
         if not frame.seq <= seq < frame.seq + frame.count:
             raise self._hole(path, f"holds record {frame.seq} where {seq} is expected")
         return frame.seq, self._records(path, payload, frame)
 
-    def _read(self, path: Path, offset: int) -> tuple[Frame, bytes]:
+    def _read(self, path: Path, offset: int, digest: int) -> tuple[Frame, bytes]:
         with open(path, "rb") as file:
             file.seek(offset)
             frame = head_at(file.read(SIZE), 0)
             payload = file.read(frame.length) if frame else b""
-        if frame is None or not frame.holds(payload):
+        if frame is None or digest_number(frame.digest) != digest or not frame.holds(payload):
             raise self._hole(path, f"is damaged at byte {offset:,}")
         return frame, payload
 

@@ -13,16 +13,21 @@ import numpy as np
 
 from candlewick.core import files
 
-_HEAD = struct.Struct("<4sQqq16s16s")
+_HEAD = struct.Struct("<4sQQqq16s16s16s")
 _CHECK = struct.Struct("<I")
-_MAGIC = b"cwp1"
-_COLUMNS = (("kind", "u1"), ("symbol", "<u8"), ("t", "<i8"), ("offset", "<u4"))
+_MAGIC = b"cwp2"
+_COLUMNS = (("kind", "u1"), ("symbol", "<u8"), ("t", "<i8"), ("offset", "<u4"), ("digest", "<u8"))
 _ROW = sum(np.dtype(kind).itemsize for _, kind in _COLUMNS)
 
 Key = tuple[int, str, int]
 """Kind, instrument and close of a record; (0, "", 0) for one that is looked for by nothing."""
 
 NOWHERE: Key = (0, "", 0)
+
+
+def digest_number(digest: bytes) -> int:
+    """The first 64 bits of a frame's digest, by which a record's place knows its frame."""
+    return int.from_bytes(digest[:8], "little")
 
 
 @lru_cache(maxsize=4096)
@@ -37,6 +42,7 @@ class Places:
     def __init__(self, first: int) -> None:
         self.first = first
         self.kind, self.symbol, self.t, self.offset = array("B"), array("Q"), array("q"), array("I")
+        self.digest = array("Q")
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -48,11 +54,13 @@ class Places:
         self.symbol.append(symbol_number(symbol) if symbol else 0)
         self.t.append(t)
         self.offset.append(0)
+        self.digest.append(0)
 
-    def put(self, seq: int, count: int, offset: int) -> None:
-        """`count` records from `seq` on stand in the frame at `offset`."""
+    def put(self, seq: int, count: int, offset: int, digest: bytes) -> None:
+        """`count` records from `seq` on stand in the frame at `offset`, which has this digest."""
         row = seq - self.first
         self.offset[row : row + count] = array("I", [offset]) * count
+        self.digest[row : row + count] = array("Q", [digest_number(digest)]) * count
 
     def rows(self, symbol: str, kinds: tuple[int, ...], t: int | None, *, earlier: bool = False) -> np.ndarray:
         """As `Columns.rows`, without a copy."""
@@ -66,11 +74,11 @@ class Places:
         """The rows after the first `count`, as the beginning of the next segment."""
         rest = Places(self.first + count)
         rest.kind, rest.symbol = self.kind[count:], self.symbol[count:]
-        rest.t, rest.offset = self.t[count:], self.offset[count:]
+        rest.t, rest.offset, rest.digest = self.t[count:], self.offset[count:], self.digest[count:]
         return rest
 
     def _columns(self, taken: "Callable[[array[int]], np.ndarray]") -> "Columns":
-        return Columns(self.first, taken(self.kind), taken(self.symbol), taken(self.t), taken(self.offset))
+        return Columns(self.first, *(taken(getattr(self, name)) for name, _ in _COLUMNS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +91,7 @@ class Columns:
         symbol: uint64 (n,), from `symbol_number`.
         t: int64 (n,).
         offset: uint32 (n,), of the frame that holds the record.
+        digest: uint64 (n,), `digest_number` of that frame.
     """
 
     first: int
@@ -90,6 +99,7 @@ class Columns:
     symbol: np.ndarray
     t: np.ndarray
     offset: np.ndarray
+    digest: np.ndarray
 
     def rows(self, symbol: str, kinds: tuple[int, ...], t: int | None = None, *, earlier: bool = False) -> np.ndarray:
         """int64, rows about an instrument, in order: those that close at `t`, or also before it; None for all."""
@@ -98,18 +108,20 @@ class Columns:
             own &= (self.t <= t) if earlier else (self.t == t)
         return np.flatnonzero(own)
 
-    def sealed(self, path: Path, last: bytes) -> "Sealed":
-        """What the head of their file in `path` tells; the segment's last frame has the digest `last`."""
+    def sealed(self, path: Path, previous: bytes, last: bytes) -> "Sealed":
+        """What the head of their file in `path` tells; digests are of the frame before the segment and its last."""
         times = self.t[self.kind > 0]
         spread = (int(times.min()), int(times.max())) if len(times) else (0, -1)
-        return Sealed(path, self.first, len(self.kind), *spread, last)
+        return Sealed(path, self.first, len(self.kind), *spread, previous, last)
 
-    def save(self, path: Path, last: bytes) -> "Sealed":
+    def save(self, path: Path, previous: bytes, last: bytes) -> "Sealed":
         """Write them beside their segment."""
         body = b"".join(getattr(self, name).astype(kind).tobytes() for name, kind in _COLUMNS)
-        sealed = self.sealed(path, last)
+        sealed = self.sealed(path, previous, last)
         digest = blake2b(body, digest_size=16).digest()
-        head = _HEAD.pack(_MAGIC, sealed.count, sealed.earliest, sealed.latest, last, digest)
+        head = _HEAD.pack(
+            _MAGIC, self.first, sealed.count, sealed.earliest, sealed.latest, previous, last, digest
+        )  # fmt: skip
         files.write_bytes(path, head + _CHECK.pack(zlib.crc32(head)) + body)
         return sealed
 
@@ -123,6 +135,7 @@ class Sealed:
         first: seq of its first record.
         count: records in it.
         earliest, latest: smallest and largest close; the second is smaller where there is none.
+        previous: digest of the frame before its first.
         last: digest of its last frame.
     """
 
@@ -131,6 +144,7 @@ class Sealed:
     count: int
     earliest: int
     latest: int
+    previous: bytes
     last: bytes
 
     @classmethod
@@ -144,10 +158,10 @@ class Sealed:
             return None
         if len(head) < _HEAD.size + _CHECK.size or _CHECK.pack(zlib.crc32(head[: _HEAD.size])) != head[_HEAD.size :]:
             return None
-        magic, count, earliest, latest, last, _ = _HEAD.unpack_from(head)
-        if magic != _MAGIC or size != len(head) + count * _ROW:
+        magic, begin, count, earliest, latest, previous, last, _ = _HEAD.unpack_from(head)
+        if magic != _MAGIC or begin != first or size != len(head) + count * _ROW:
             return None
-        return cls(path, first, count, earliest, latest, last)
+        return cls(path, first, count, earliest, latest, previous, last)
 
     def columns(self) -> Columns | None:
         """All rows; None where they are damaged."""
@@ -156,7 +170,7 @@ class Sealed:
         except OSError:
             return None
         body, at = memoryview(data)[_HEAD.size + _CHECK.size :], 0
-        digest = _HEAD.unpack_from(data)[5] if len(data) >= _HEAD.size else b""
+        digest = _HEAD.unpack_from(data)[-1] if len(data) >= _HEAD.size else b""
         if len(body) != self.count * _ROW or blake2b(body, digest_size=16).digest() != digest:
             return None
         arrays = []
