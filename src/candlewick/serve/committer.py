@@ -35,8 +35,9 @@ class Committer:
         self._thread.start()
 
     def wake(self) -> None:
-        """Something was appended."""
-        self._wanted.set()
+        """Something may have been appended."""
+        if self._journal.seq > self._journal.durable:
+            self._wanted.set()
 
     async def until(self, seq: int) -> None:
         """Wait until everything up to `seq` is on disk.

@@ -6,8 +6,8 @@ from typing import Any
 from candlewick.core.errors import DataError
 from candlewick.release.bundle import read_card
 from candlewick.release.journal import Journal
-from candlewick.release.records import Anchored, Late, Revised, Taken
 from candlewick.release.publish import releases_folder
+from candlewick.release.records import Anchored, Late, Revised, Taken
 from candlewick.serve import history
 from candlewick.serve.views import plain
 

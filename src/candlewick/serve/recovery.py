@@ -11,8 +11,8 @@ from candlewick.core.errors import CandlewickError, ConfigError
 from candlewick.core.progress import Progress, Silent
 from candlewick.core.versions import versions
 from candlewick.release.bundle import Bundle, open_bundle
-from candlewick.release.records import Anchored, Columns, Gap, Late, Noticed, Revised, Serving, Started, Taken
 from candlewick.release.publish import releases_folder
+from candlewick.release.records import Anchored, Columns, Gap, Late, Noticed, Revised, Serving, Started, Taken
 from candlewick.release.registry import Registry
 from candlewick.runtime.choose import Setting
 from candlewick.serve import history, snapshot

@@ -8,8 +8,8 @@ from candlewick.core.errors import CandlewickError
 from candlewick.core.progress import Progress, Silent
 from candlewick.release.bundle import open_bundle
 from candlewick.release.journal import Journal
-from candlewick.release.records import Anchored, Columns, Late, Revised, Taken
 from candlewick.release.publish import releases_folder
+from candlewick.release.records import Anchored, Columns, Late, Revised, Taken
 from candlewick.runtime.choose import Setting
 from candlewick.serve import history
 from candlewick.serve.resident import Begun, Resident

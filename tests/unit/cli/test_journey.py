@@ -13,8 +13,8 @@ from candlewick.cli.run import tell
 from candlewick.cli.show import Show
 from candlewick.core.words import duration
 from candlewick.data.synthetic import MARKETS
-from candlewick.runtime.reference import Reference
 from candlewick.lab.runs import Run
+from candlewick.runtime.reference import Reference
 
 EXPERIMENT = """
 title: Ridge beside HAR on a synthetic market

@@ -18,7 +18,8 @@ _METHODS = ["GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH", "CONNECT
 _HEADERS = [
     "Host: evil.example", "Host:", "Content-Length: 5", "Content-Length: -1", "Content-Length: 99999999999999999999",
     "Transfer-Encoding: chunked", "Transfer-Encoding: gzip, chunked", "Content-Type: text/plain",
-    "Expect: 100-continue", "Content-Encoding: gzip", "Upgrade: websocket", "Connection: Upgrade", "Connection: close", "Origin: null",
+    "Expect: 100-continue", "Content-Encoding: gzip", "Upgrade: websocket",
+    "Connection: Upgrade", "Connection: close", "Origin: null",
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 12",
     "Cookie: candlewick=x", "Cookie: " + "a=b; " * 3_000, "Authorization: Basic x", "Range: bytes=0-1", "\x00: x", "x",
     "X: \xff\x00", "If-None-Match: *", "Accept: */*", " folded: x",

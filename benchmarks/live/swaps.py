@@ -1,0 +1,134 @@
+"""Promotions and rollbacks under a steady open-loop load: is anything lost, mixed or late, and are the bits right?
+
+    python benchmarks/live/swaps.py [--swaps 100 --rollbacks 20 --rate 500 --symbols 20 --place FOLDER]
+
+Three releases of the 5 x 512 LSTM take turns, so that each promotion loads, verifies and warms one; after every fifth
+the champion is rolled back. Bars are sent one a message over a WebSocket by another process when they are due. Latency
+is from when a bar was due until its forecast was there. The journal is told again afterwards: every forecast, the first
+hundred after each swap among them, is made anew from its anchor. Goals: 0 failed, 0 mixed, p99 below 10 ms during
+swaps, rollback below 50 ms, memory flat.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _record import record
+from live.folder import MINUTE, bars, releases
+from live.running import TOKEN, Running, bound, disk_sync_ms, running
+
+from candlewick.release.registry import Registry
+from candlewick.serve.replaying import retell
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    arguments.add_argument("--swaps", type=int, default=100)
+    arguments.add_argument("--rollbacks", type=int, default=20)
+    arguments.add_argument("--rate", type=float, default=500.0)
+    arguments.add_argument("--symbols", type=int, default=20)
+    arguments.add_argument("--place", type=Path, default=Path("runs/live-benchmark"))
+    asked = arguments.parse_args()
+    live, ids = releases(asked.place, 3)
+    Registry(live).move("champion", ids[0])
+    end = time.time_ns() // MINUTE * MINUTE
+    with running(live, "--rate", "100000") as server:
+        warm(server, asked.symbols, end - 3_000_000 * MINUTE // 2)
+        sync = disk_sync_ms(live)
+        loading = load(server, asked.rate, asked.symbols, asked.swaps * 8 + 60, end)
+        time.sleep(2)
+        memory = [server.resident()]
+        changes = change(server, ids, asked.swaps, asked.rollbacks, memory)
+        (live / "stop").touch()
+        found = json.loads(loading.communicate(timeout=120)[0])
+        status = server.get("/v1/status")[1]
+    told = retell(live)
+    record("swaps", figures(asked, changes, found, sync, memory, told, status))
+
+
+def warm(server: Running, symbols: int, end: int) -> None:
+    """History of every instrument, so that nothing abstains."""
+    batch = []
+    for bar in bars(symbols, end, count=450):
+        batch.append(bar)
+        if len(batch) == 500:
+            assert server.post(batch)[0] == 200
+            batch = []
+    if batch:
+        assert server.post(batch)[0] == 200
+
+
+def load(server: Running, rate: float, symbols: int, seconds: float, end: int) -> "subprocess.Popen[str]":
+    """The load, in a process of its own."""
+    command = [
+        sys.executable, str(Path(__file__).with_name("load.py")), server.url, "--rate", str(rate),
+        "--symbols", str(symbols), "--seconds", str(seconds), "--end", str(end), "--until", str(server.live / "stop"),
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    process.stdin.write(TOKEN + "\n")
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def change(server: Running, ids: list[str], swaps: int, rollbacks: int, memory: list[int]) -> dict[str, list[float]]:
+    """Promotions in turn, a rollback after every fifth; seconds of each, as seen by who asks."""
+    took: dict[str, list[float]] = {"promote": [], "rollback": [], "rollback, server": []}
+    champion = ids[0]
+    for number in range(swaps):
+        standby = server.get("/v1/status")[1]["previous"]
+        resident = {champion, standby["release"] if standby else ""}
+        target = next(one for one in ids if one not in resident)
+        began = perf_counter()
+        answer = server.ask(do="promote", release=target, alias="champion", reason=f"swap {number}")
+        took["promote"].append(perf_counter() - began)
+        assert answer["ok"], answer
+        champion = target
+        if number % (swaps // max(rollbacks, 1)) == 0 and len(took["rollback"]) < rollbacks:
+            time.sleep(0.5)
+            began = perf_counter()
+            answer = server.ask(do="rollback", reason=f"rollback {number}")
+            took["rollback"].append(perf_counter() - began)
+            assert answer["ok"], answer
+            took["rollback, server"].append(answer["seconds"])
+            champion = answer["release"]
+        memory.append(server.resident())
+        print(f"\r{number + 1} of {swaps} swaps", end="", file=sys.stderr, flush=True)
+    return took
+
+
+def figures(asked, changes, found, sync, memory, told, status) -> dict[str, object]:
+    """What is recorded."""
+    bad = sum(count for outcome, count in found["outcomes"].items() if outcome not in ("accepted ok", "accepted stale"))
+    failed = found["sent"] - sum(found["outcomes"].values())
+    settled = memory[len(memory) // 4 :]
+    return {
+        "setting": status["champion"]["setting"]["text"], "instruments": asked.symbols, "bars a second": asked.rate,
+        "bars": found["sent"], "swaps": len(changes["promote"]), "rollbacks": len(changes["rollback"]),
+        "bars without an answer": failed or bound(found["sent"]),
+        "answers neither ok nor stale": bound(found["sent"]) if not bad else found["outcomes"],
+        "answers of a release under another generation": found["mixed"] or bound(found["sent"]),
+        "forecasts made again from their anchors": told.forecasts,
+        "of these with other bits": len(told.differing) or bound(told.forecasts),
+        **{f"forecast, {name}, ms": value for name, value in found["forecast_ms"].items()},
+        **{f"acknowledged, {name}, ms": value for name, value in found["acknowledged_ms"].items()},
+        **{f"this disk's own sync, {name}, ms": value for name, value in sync.items()},
+        "promotion, median, s": float(np.median(changes["promote"])),
+        "rollback in the server, max, ms": max(changes["rollback, server"]) * 1e3,
+        "rollback as seen by who asks, max, ms": max(changes["rollback"]) * 1e3,
+        "resident memory after a quarter, after all, MB": [settled[0] // 10**6, settled[-1] // 10**6],
+        "goals": "0, 0, 0; forecast p99 below 10 ms; rollback below 50 ms; memory flat",
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
