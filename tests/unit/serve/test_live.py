@@ -336,3 +336,19 @@ def test_a_wish_that_cannot_be_met_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="can be run by"):
         recover(tmp_path, wishes=["int8"])
     assert candidates(open_bundle(next((tmp_path / "releases").iterdir())).exported)
+
+
+def test_verify_makes_every_forecast_again_and_tells_one_that_differs(plain, tmp_path, capsys):
+    from candlewick.cli.main import call
+
+    live, clock, bars = plain
+    offered(live, clock, bars[:60])
+    assert call(["verify", "--journal", "--folder", str(tmp_path), "--quiet"]) == 0
+    assert "34 forecasts were made again" in capsys.readouterr().out
+    last = live.journal.get(live.followed["A"].seq)
+    told = msgspec.structs.replace(last.told, raw=(last.told.raw[0] + 1e-12,))
+    live.journal.append(msgspec.structs.replace(last, t=bars[60].t, values=tuple(bars[60].values.values()), told=told))
+    live.journal.commit()
+    assert call(["verify", "--journal", "--folder", str(tmp_path), "--quiet"]) == 1
+    assert "WRONG journal" in capsys.readouterr().out
+    assert call(["verify", "--folder", str(tmp_path)]) == 2
