@@ -1,11 +1,16 @@
 """Hostile requests made by chance from one seed: bytes that are nearly HTTP, bodies that are nearly bars."""
 
-import json
 import socket
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from candlewick.core.random import stream
 
-DOCUMENTED = {200, 303, 304, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 503}
+T = TypeVar("T")
+
+DOCUMENTED = {100, 101, 200, 303, 304, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 503}
+"""Statuses that the server may answer with; 429 and 503 where it is overloaded or not ready."""
+
 NEVER = {500, 502, 504}
 _NUMBERS = ["NaN", "Infinity", "1e999", "-0", "1" * 400, "1e-400", "true", "null", '"1"', "[]", "{}", "0x1", "1."]
 _TEXTS = ["", "A", "A\\n", "\\ud800", "../x", "x" * 5_000, "\\u0000", "A B", "'; drop", "%00", "\x7f", "é"]
@@ -29,7 +34,8 @@ _HEADERS = [
 class Chance:
     """An endless source of requests; the same from the same seed."""
 
-    def __init__(self, seed: int, headers: dict[str, str]) -> None:
+    def __init__(self, seed: int, headers: Mapping[str, str]) -> None:
+        """`headers` stand in most requests: the token."""
         self._random, self._own = stream(seed, "hostile"), [f"{k}: {v}" for k, v in headers.items()]
 
     def request(self) -> bytes:
@@ -49,7 +55,7 @@ class Chance:
         """What is sent over a WebSocket."""
         return self._body().decode("utf-8", errors="replace")
 
-    def _one(self, of):
+    def _one(self, of: Sequence[T]) -> T:
         return of[int(self._random.integers(0, len(of)))]
 
     def _query(self) -> str:
@@ -115,9 +121,3 @@ def statuses(port: int, data: bytes, *, timeout: float = 20.0) -> list[int]:
             return []
     lines = [line for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
     return [int(line[9:12]) for line in lines]
-
-
-def problem_of(text: str) -> str:
-    """The code of a problem over a WebSocket; "" where it is none."""
-    told = json.loads(text)
-    return str(told["code"]) if told["type"] == "problem" else ""
