@@ -1,5 +1,5 @@
 # `make demo` and `make test` set up everything they need in .venv; nothing else has to be run first.
-.PHONY: demo test lint null audit bench rivals constraints clean
+.PHONY: demo test lint null audit bench rivals live constraints clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -35,6 +35,11 @@ bench: $(VENV)/.ready
 rivals: $(VENV)/.ready-bench
 bench rivals:
 	set -e; for name in $(MEASURED); do echo "== $$name"; $(BIN)/python benchmarks/speed/$$name.py; done
+
+# The live side with the published network: swaps under load, kill -9, throughput, restarts, damaged journals. An hour.
+live: $(VENV)/.ready-test
+	set -e; for name in live/swaps live/throughput live/restart claims/journal_mutations live/kills; do \
+		echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 # Pins only: no host names, no local version labels and no CUDA libraries, so that any index and any build of torch fits.
 constraints: $(VENV)/.ready-lint

@@ -86,6 +86,9 @@ class Trial:
             server.kill()
         if kind == "promote":
             changing.join()
+        if failpoint and server.alive:
+            self.wrong.append(f"{failpoint} was not reached")
+            server.kill()
         server.gone()
         self.kinds[failpoint or kind] += 1
 
@@ -95,8 +98,11 @@ class Trial:
         target = str(self.random.choice([one for one in self.ids if one != current]))
         self.may_be = {current, target}
         try:
-            if server.ask(do="promote", release=target, alias="champion", reason="a trial").get("ok"):
+            answer = server.ask(do="promote", release=target, alias="champion", reason="a trial")
+            if answer.get("ok"):
                 self.may_be = {target}
+            else:
+                self.wrong.append(str(answer))
         except Exception:
             return
 

@@ -1,12 +1,17 @@
 """Answer bars with forecasts, over HTTP, WebSocket, files and standard input."""
 
+import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from candlewick.cli.places import LiveFolder, OwnMembers
+from candlewick.cli.show import Show
+
+_NAMES = {"candlewick listens on": "url", "token": "token", "status page": "page"}
 
 
 def serve(
@@ -36,15 +41,16 @@ def serve(
     ] = False,
     live: LiveFolder = LiveFolder(),  # noqa: B008 (frozen)
     own: OwnMembers = OwnMembers(),  # noqa: B008 (frozen)
-    quiet: Annotated[bool, Parameter(show_default=False, help="No progress while it starts.")] = False,
+    show: Show = Show(),  # noqa: B008 (frozen)
 ) -> None:
     """Serve the champion of a live folder until Ctrl-C; it can be promoted and rolled back meanwhile."""
     if link:
         from candlewick.serve.admin import ask
 
-        print(ask(live.folder, {"do": "link"}, timeout_s=10.0)["said"])
+        answer = ask(live.folder, {"do": "link"}, timeout_s=10.0)
+        if not show.data(answer):
+            print(answer["said"])
         return
-    from candlewick.cli.progress import showing
     from candlewick.core.errors import ConfigError
     from candlewick.serve.server import Settings
     from candlewick.serve.server import serve as carry_out
@@ -53,14 +59,23 @@ def serve(
         raise ConfigError(
             f"a port is 0 to 65535, was {port}; rate and max-symbols are above zero, were {rate:g} and {max_symbols}."
         )
+    if show.json and stdin:
+        raise ConfigError("answers to --stdin go to standard output, was --json as well. Leave one of them out.")
     wishes = (*([precision] if precision else ()), *([str(threads)] if threads else ()))
     settings = Settings(
         live.folder, host=host, port=port, host_names=tuple(host_name or ()), members=own.folders, wishes=wishes,
         rate=rate, most_symbols=max_symbols, stdin=stdin, follow=tuple(follow or ()),
     )  # fmt: skip
-    with showing(quiet=quiet) as progress:
-        carry_out(settings, progress=progress, say=_say)
+    said: dict[str, str] = {}
 
+    def say(text: str) -> None:
+        with suppress(OSError):  # who listened may be gone; the server goes on, and ends when it is asked to
+            print(text, file=sys.stderr, flush=True)
+            told = re.match(r"(candlewick listens on|token|status page) +(\S+)", text)
+            if told:
+                said[_NAMES[told[1]]] = told[2]
+            if told and told[1] == "status page" and show.data(said):
+                sys.stdout.flush()
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    with show.progress() as progress:
+        carry_out(settings, progress=progress, say=say)
