@@ -3,13 +3,15 @@
 A block of ```python runs in the order of the page, all blocks of a page in one namespace. ```python file=NAME and
 ```yaml file=NAME are written to NAME. In ```console, a line after `$ ` is run, must end with 0 (or with N where it
 ends in `# exit N`), and must print every line shown below it; `...` in a line stands for any text. What costs
-minutes or changes a machine is marked no-run.
+minutes or changes a machine is marked no-run. A process that a page leaves running writes its id to NAME.pid.
 """
 
 import os
 import re
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,8 +79,15 @@ def run(command: str, shown: str) -> None:
 def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}
-    for block in blocks(page):
-        carry_out(block, page, namespace)
+    try:
+        for block in blocks(page):
+            carry_out(block, page, namespace)
+    finally:
+        for file in tmp_path.glob("*.pid"):
+            with suppress(OSError):  # ended by the page, as it should be; its id may be another's by now
+                process = file.read_text().strip()
+                if Path(f"/proc/{process}/cwd").resolve(strict=True) == tmp_path:
+                    os.kill(int(process), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
