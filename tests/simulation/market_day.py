@@ -167,7 +167,8 @@ class Day:
         serves = (live.champion.id, live.generation)
         assert serves in self.may_serve, f"{serves} serves, and not one of {self.may_serve}"
         self.may_serve = [serves]
-        assert not [notice for notice in live.notices if "differs" in notice]
+        differing = [notice for notice in live.notices if "differs" in notice]
+        assert not differing, differing
         self.happened["starts"] += 1
 
     def _open(self) -> None:

@@ -211,6 +211,17 @@ class Registry:
             self._write(moved)
             return moved
 
+    def settle(self) -> None:
+        """What it tells is on disk when this returns: whoever wrote it last may have ended before he knew.
+
+        Raises:
+            StorageError: the registry cannot be written.
+        """
+        if self._signature():
+            self.close()  # opened anew, a journal writes its newest records again
+            with self._changing():
+                pass
+
     def require_movable(self, alias: str, release: str, why: Why = "promote") -> None:
         """Refuse a move that `move` would refuse.
 

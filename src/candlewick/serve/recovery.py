@@ -42,7 +42,9 @@ def recover(
         StorageError: journal or registry are damaged, or a release cannot be opened.
         ConfigError: the champion cannot be run with these wishes here.
     """
-    registry = Registry(folder)
+    registry = Registry(folder, disk=disk)
+    registry.settle()
+    registry.close()
     journal = history.open_journal(folder, disk=disk)
     live = Live(journal, clock=clock, elapsed=elapsed, most_symbols=most_symbols)
     rebuilding = _Rebuilding(live, folder, registry, members=members, wishes=list(wishes))
