@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -45,20 +46,12 @@ def serve(
 ) -> None:
     """Serve the champion of a live folder until Ctrl-C; it can be promoted and rolled back meanwhile."""
     if link:
-        from candlewick.serve.admin import ask
-
-        answer = ask(live.folder, {"do": "link"}, timeout_s=10.0)
-        if not show.data(answer):
-            print(answer["said"])
+        _tell_link(live, show)
         return
     from candlewick.core.errors import ConfigError
     from candlewick.serve.server import Settings
     from candlewick.serve.server import serve as carry_out
 
-    if not 0 <= port <= 65_535 or not rate > 0 or max_symbols < 1:
-        raise ConfigError(
-            f"a port is 0 to 65535, was {port}; rate and max-symbols are above zero, were {rate:g} and {max_symbols}."
-        )
     if show.json and stdin:
         raise ConfigError("answers to --stdin go to standard output, was --json as well. Leave one of them out.")
     wishes = (*([precision] if precision else ()), *([str(threads)] if threads else ()))
@@ -66,6 +59,19 @@ def serve(
         live.folder, host=host, port=port, host_names=tuple(host_name or ()), members=own.folders, wishes=wishes,
         rate=rate, most_symbols=max_symbols, stdin=stdin, follow=tuple(follow or ()),
     )  # fmt: skip
+    with show.progress() as progress:
+        carry_out(settings, progress=progress, say=_announcing(show))
+
+
+def _tell_link(live: LiveFolder, show: Show) -> None:
+    from candlewick.serve.admin import ask
+
+    answer = ask(live.folder, {"do": "link"}, timeout_s=10.0)
+    if not show.data(answer):
+        print(answer["said"])
+
+
+def _announcing(show: Show) -> Callable[[str], None]:
     said: dict[str, str] = {}
 
     def say(text: str) -> None:
@@ -77,5 +83,4 @@ def serve(
             if told and told[1] == "status page" and show.data(said):
                 sys.stdout.flush()
 
-    with show.progress() as progress:
-        carry_out(settings, progress=progress, say=say)
+    return say

@@ -74,6 +74,13 @@ class Settings:
     stdin: bool = False
     follow: tuple[Path, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65_535 or not self.rate > 0 or self.most_symbols < 1:
+            raise ConfigError(
+                f"a port is 0 to 65535, was {self.port}; the rate and the most symbols are above zero, were "
+                f"{self.rate:g} and {self.most_symbols}."
+            )
+
 
 def serve(settings: Settings, *, progress: Progress | None = None, say: Callable[[str], None]) -> None:
     """Serve a live folder until it is asked to end by SIGTERM or Ctrl-C.
