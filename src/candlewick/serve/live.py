@@ -23,7 +23,7 @@ MOST_SYMBOLS = 1024
 JUMP_NS = 2_000_000_000
 """How far the wall clock may stray from the steady one between two bars before it counts as a jump."""
 
-_MOST_OWED = 1_000
+_MOST_OWED = 20_000  # bars: a standby that falls so far behind costs more than it is worth
 _MOST_FEEDS = 256
 
 Watcher = Callable[[str, Any], None]
@@ -99,8 +99,13 @@ class Live:
         return answer
 
     def settle(self, most_ns: int) -> bool:
-        """Work that may wait, for about so long; whether more is left."""
-        return self.standby is not None and self.standby.catch_up(most_ns)
+        """Work that may wait, for about so long; whether more is left.
+
+        While a release is loaded the standby waits: if all goes well its place is taken by the champion of now.
+        """
+        if self.standby is None or self.warming is not None:
+            return False
+        return self.standby.catch_up(most_ns)
 
     def swap(self, resident: Resident, *, generation: int, why: str) -> None:
         """Let `resident` answer from the next bar on; the champion until now becomes the standby.
@@ -228,8 +233,9 @@ class Live:
         for resident in (self.standby, self.warming):
             if resident is not None:
                 resident.owe(bar.symbol, bar.t, bar.values)
-        if self.standby is not None and len(self.standby.backlog) > _MOST_OWED:
-            self.standby.catch_up()
+        if self.standby is not None and self.warming is None and len(self.standby.backlog) > _MOST_OWED:
+            behind, self.standby = self.standby, None
+            self.notice("standby", f"{behind.id[:12]} could not keep up and was let go; a rollback has to load it")
         answer = answered(record, followed.seq, durable=False, timings=self._timed(step, began))
         for watcher in self._watchers:
             watcher("event", (bar, answer))

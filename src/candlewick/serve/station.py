@@ -39,7 +39,8 @@ TURN_NS = 300_000
 """How long the loop is kept at a time by work that may wait."""
 
 _NEARLY = 8  # bars owed at which a release counts as caught up
-_PATIENCE = 10_000  # a turn grows by 0.1 ms a second
+_LONGEST_NS = 5_000_000
+_PATIENCE = 1_000  # a turn grows by 1 ms a second, so that catching up ends under any load
 
 
 class Station:
@@ -83,6 +84,8 @@ class Station:
         """Work that may wait, for about so long: the standby's bars, then a snapshot; whether more is left."""
         if self.live.settle(most_ns):
             return True
+        if self.live.warming is not None:
+            return False
         if self._taking is None and self._due():
             self._taking = Taking(self.live)
         if self._taking is None:
@@ -169,7 +172,9 @@ class Station:
     async def _loaded(self, release: str) -> Resident:
         live = self.live
         if live.standby is not None and live.standby.id == release:
-            return live.standby
+            standby = live.standby
+            await _caught_up(standby)
+            return standby
         warming = Warming(
             self.folder, release, known=live.journal.durable, symbols=list(live.followed), members=self.members,
             setting=live.champion.setting if live.champion else None, wishes=self.wishes,
@@ -202,11 +207,11 @@ class Station:
 
 
 async def _caught_up(resident: Resident) -> None:
-    # Between the bars that are answered; in longer turns where it takes long, so that it ends under any load.
+    # Between the bars that are answered.
     began, turn = elapsed_ns(), TURN_NS
     while len(resident.backlog) > _NEARLY:
         resident.catch_up(turn)
-        turn = TURN_NS + (elapsed_ns() - began) // _PATIENCE
+        turn = min(TURN_NS + (elapsed_ns() - began) // _PATIENCE, _LONGEST_NS)
         await asyncio.sleep(0)
 
 

@@ -352,3 +352,26 @@ def test_verify_makes_every_forecast_again_and_tells_one_that_differs(plain, tmp
     assert call(["verify", "--journal", "--folder", str(tmp_path), "--quiet"]) == 1
     assert "WRONG journal" in capsys.readouterr().out
     assert call(["verify", "--folder", str(tmp_path)]) == 2
+
+
+def test_a_standby_that_cannot_keep_up_is_let_go_and_told(tmp_path, monkeypatch):
+    import asyncio
+
+    from candlewick.serve.station import Station
+
+    monkeypatch.setattr("candlewick.serve.live._MOST_OWED", 10)
+    ids, panel = live_folder(tmp_path, count=2)
+    clock = Hand(0)
+    station = Station.open(tmp_path, clock=clock, wishes=("fp32", "1"))
+    bars = messages(panel)
+    offered(station.live, clock, bars[:60])
+    asyncio.run(station.promote(ids[1]))
+    offered(station.live, clock, bars[60:70])
+    assert station.live.standby is not None
+    offered(station.live, clock, bars[70:80])  # nobody settles
+    assert station.live.standby is None
+    assert any("let go" in notice for notice in station.live.notices)
+    assert asyncio.run(station.rollback())["release"] == ids[0]
+    assert offered(station.live, clock, bars[80:81])[0].release == ids[0]
+    station.close()
+    assert retell(tmp_path).differing == []
