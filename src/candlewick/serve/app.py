@@ -22,7 +22,7 @@ from candlewick.serve.refusals import RefusalError, described, not_ready
 from candlewick.serve.station import Station
 
 _STATUS_S = 0.25
-_SCANNED = 200
+_SCANNED, _PAGE = 200, 100
 _LARGEST = 2**63 - 1
 _SYMBOL = r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,63}$"
 Symbol = Annotated[str, Query(pattern=_SYMBOL, max_length=64, description="the instrument's name")]
@@ -150,10 +150,19 @@ def _reading(app: FastAPI, asked: Asked) -> None:
         responses={200: json_of(object_of("symbol", "events", events=listed), "bars"), **_refusals(404, 422)},
     )  # fmt: skip
     async def get_bars(symbol: Symbol, count: Count = 200) -> Response:
-        try:
-            return encoded(views.bars(live, symbol, count))
-        except DataError as error:
-            raise RefusalError(404, "symbol", str(error)) from error
+        found: list[Any] = []
+        until = None
+        while len(found) < count:
+            try:
+                page = views.bars(live, symbol, min(count - len(found), _PAGE), until=until)["events"]
+            except DataError as error:
+                raise RefusalError(404, "symbol", str(error)) from error
+            if not page:
+                break
+            found[:0] = page
+            until = page[0]["answer"].seq - 1
+            await asyncio.sleep(0)  # bars that come go first
+        return encoded({"symbol": symbol, "events": found})
 
     @app.get(
         "/v1/why", summary="Which release made a forecast, from which data and seed.",
@@ -189,7 +198,7 @@ def _history(app: FastAPI, asked: Asked) -> None:
                 following = page["next"]
                 break
             following = page["next"]
-            await asyncio.sleep(0)  # bars go first
+            await asyncio.sleep(0)
         return encoded({"forecasts": found, "next": following})
 
     @app.get(

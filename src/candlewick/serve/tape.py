@@ -64,6 +64,8 @@ class Tape:
                 self._say(f"{self._name} has ended: {self.taken:,} lines taken, {self.bad:,} not; the server goes on")
         except CandlewickError as error:
             self._say(f"{self._name} is not read any more: {error}")
+        except OSError as error:
+            self._say(f"{self._name} is not read any more, because nobody takes the answers: {error}")
         except (CancelledError, RuntimeError):  # the loop has gone
             pass
 

@@ -26,15 +26,23 @@ async def upkeep(station: Station, inbox: Inbox, committer: Committer) -> None:
         inbox.worked.clear()
         if station.live.journal.broken:
             return
-        while station.settle(TURN_NS):
-            await asyncio.sleep(0)
-        snapshot = station.snapshot()
-        if snapshot is not None:
-            await _write(station, snapshot)
-        if elapsed_s() - watched > WATCHDOG_S:
-            station.live.watchdog()
-            watched = elapsed_s()
+        watches = elapsed_s() - watched > WATCHDOG_S
+        try:
+            await _once(station, watches=watches)
+        except Exception:  # bars can be answered without all of it
+            _log.exception("a defect of candlewick, in the upkeep beside the bars")
+        watched = elapsed_s() if watches else watched
         committer.wake()
+
+
+async def _once(station: Station, *, watches: bool) -> None:
+    while station.settle(TURN_NS):
+        await asyncio.sleep(0)
+    snapshot = station.snapshot()
+    if snapshot is not None:
+        await _write(station, snapshot)
+    if watches:
+        station.live.watchdog()
 
 
 async def _write(station: Station, snapshot: Snapshot) -> None:

@@ -38,15 +38,15 @@ def status(live: Live, *, started: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def bars(live: Live, symbol: str, count: int) -> dict[str, Any]:
-    """The newest bars of an instrument and their answers, oldest first.
+def bars(live: Live, symbol: str, count: int, *, until: int | None = None) -> dict[str, Any]:
+    """The newest bars of an instrument, of those up to record `until`, and their answers, oldest first.
 
     Raises:
         DataError: no such instrument.
     """
     if symbol not in live.followed:
         raise DataError(f"no bar of {symbol!r} has come. Ask for one of those that /v1/status lists.")
-    seqs = live.journal.newest(symbol, (history.TAKEN,), min(count, MOST_BARS))
+    seqs = live.journal.newest(symbol, (history.TAKEN,), min(count, MOST_BARS), until=until)
     events = []
     for seq in seqs:
         record: Taken = live.journal.get(seq)

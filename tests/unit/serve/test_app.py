@@ -14,7 +14,7 @@ from real_server import HEADERS, TOKEN, running, until
 from websockets.exceptions import InvalidStatus
 
 from candlewick.core.disk import Disk
-from candlewick.serve import limits, logs
+from candlewick.serve import app, limits, logs
 from candlewick.serve.auth import Guard
 from candlewick.serve.protocol import Answers, encode
 
@@ -349,6 +349,17 @@ def test_bars_releases_and_provenance_are_told(shared):
     assert why["release"]["release"] == ids[0]
     assert why["release"]["lineage"]
     assert why["anchor"]["symbol"] == "A"
+
+
+def test_bars_are_told_alike_however_few_are_read_at_a_time(shared, monkeypatch):
+    server, _, _ = shared
+    for count in (1, 30, 2_000):
+        asked = {"symbol": "A", "count": count}
+        monkeypatch.setattr(app, "_PAGE", 2_000)
+        whole = server.http.get("/v1/bars", params=asked).json()
+        monkeypatch.setattr(app, "_PAGE", 7)
+        assert server.http.get("/v1/bars", params=asked).json() == whole
+        assert len(whole["events"]) == min(count, 50)
 
 
 def test_the_figures_for_prometheus_count_what_happened(shared):

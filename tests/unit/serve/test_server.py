@@ -208,6 +208,16 @@ def test_a_watchdogs_alarm_ends_readiness_and_a_new_champion_brings_it_back(own,
         assert server.post(encode(bars[0])).status_code == 200
 
 
+def test_a_fault_beside_the_bars_does_not_end_their_being_answered(own, caplog):
+    folder, bars, _ = own
+    with running(folder, clock=Hand(bars[-1].t + 1)) as server:
+        server.server._station.settle = None
+        for bar in bars[:5]:
+            assert server.post(encode(bar)).status_code == 200
+        until(lambda: any("in the upkeep" in record.message for record in caplog.records))
+        assert server.http.get("/readyz").status_code == 200
+
+
 def test_nothing_is_unpickled_once_it_is_ready(own):
     """An audit hook in a process of its own: bars, reading, a promotion and a rollback, and never a pickle."""
     folder, bars, ids = own
