@@ -36,9 +36,9 @@ rivals: $(VENV)/.ready-bench
 bench rivals:
 	set -e; for name in $(MEASURED); do echo "== $$name"; $(BIN)/python benchmarks/speed/$$name.py; done
 
-# The live side with the published network: swaps under load, kill -9, throughput, restarts, damaged journals. An hour.
+# The live side with the published network: swaps under load, kill -9, throughput, restarts, hostile requests. An hour.
 live: $(VENV)/.ready-test
-	set -e; for name in live/swaps live/throughput live/restart claims/journal_mutations live/kills; do \
+	set -e; for name in live/swaps live/throughput live/restart live/hostile live/kills; do \
 		echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 # Pins only: no host names, no local version labels and no CUDA libraries, so that any index and any build of torch fits.

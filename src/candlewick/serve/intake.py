@@ -16,7 +16,7 @@ AHEAD_NS = NS_PER_SECOND
 FARTHEST = 4.0
 """A close so many times the last one, or that part of it, has to be confirmed."""
 
-_NS_BEGIN = 10**17  # 1973: a stamp below this is rather one in another unit
+_NS_BEGIN, _NS_END = 10**17, 4 * 10**18  # 1973 and 2096: a stamp below the first is rather one in another unit
 _UNITS = ((10**9, "seconds"), (10**6, "milliseconds"), (10**3, "microseconds"))
 
 
@@ -75,7 +75,7 @@ def _instrument(bar: Bar, terms: Terms) -> str:
 def _stamp(t: int, now: int) -> str:
     if t < _NS_BEGIN:
         for factor, unit in _UNITS:
-            if _NS_BEGIN <= t * factor <= now + AHEAD_NS:
+            if _NS_BEGIN <= t * factor <= _NS_END:  # whatever this machine's clock says
                 return f"t is {t}, which looks like {unit}; it must be the bar's close in ns since 1970 UTC"
     if t > now + AHEAD_NS:
         return f"it closes at {iso(t)}, which has not come: here it is {iso(now)}; a bar is known when it has closed"

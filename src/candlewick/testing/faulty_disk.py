@@ -101,10 +101,10 @@ class FaultyDisk(Disk):
     def crash(self) -> None:
         """The power goes: of what was not synced, any sectors are there, or zeros, or less of the file, or no file."""
         self.kill()
-        for path in self._unnamed:
+        for path in sorted(self._unnamed):  # in the order of the seed
             if self._random.random() < 0.5:
                 path.unlink(missing_ok=True)
-        for path in self._unsynced.keys() | self._lost.keys():
+        for path in sorted(self._unsynced.keys() | self._lost.keys()):
             if path.exists():
                 self._tear(path, [*self._unsynced.get(path, []), *self._lost.get(path, [])])
         self._unsynced, self._lost, self._length, self._unnamed = {}, {}, {}, set()

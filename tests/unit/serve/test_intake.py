@@ -60,6 +60,10 @@ def test_clocks_may_be_a_second_apart():
     assert why(now=T - NS_PER_SECOND) == ""
 
 
+def test_another_unit_is_seen_also_where_the_clock_has_jumped_back():
+    assert "looks like seconds" in why(t=T // 10**9, now=T - 400 * 10**9)
+
+
 def test_prices_below_zero_are_taken_where_the_release_was_fitted_on_such():
     terms = Terms(TERMS.columns, None, MINUTE, nonpositive=True)
     assert why(terms=terms, symbol="OIL", values={"open": -3.0, "high": -1.0, "low": -5.0, "close": -2.0}) == ""
