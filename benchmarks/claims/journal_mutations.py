@@ -1,4 +1,4 @@
-"""Change journals in thousands of ways, and live through as many histories on disks that fail: nothing may be lost in silence.
+"""Change journals in thousands of ways, and live through as many histories on disks that fail: no promise may break.
 
 Prints counts by outcome and, beside every zero, the bound 3/n below which the rate lies with a confidence of 95 %. Ends
 with 1 where a promise was broken.

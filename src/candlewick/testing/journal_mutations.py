@@ -1,7 +1,8 @@
 """Journals that somebody has changed: each is refused, or what it tells is what was written.
 
 A wrong record, a record that is not found or any other error raises AssertionError with a sentence; everything follows
-from the seed.
+from the seed. A journal whose end was taken away between two commits cannot know it, and so counts as an outcome of its
+own: what is left is right, and a live folder's newest snapshot knows what is missing.
 """
 
 import shutil
