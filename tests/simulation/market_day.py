@@ -223,7 +223,9 @@ class Day:
                         raise AssertionError("it ended on a disk that is well") from error
                 self.end()
                 self.start()
-        self.station.close()
+        self.armed = {}
+        with self.disk.well():
+            self.station.close()
 
     def one_minute(self) -> None:
         """A bar of each instrument closes, and the feed sends what it has."""

@@ -18,7 +18,8 @@ from candlewick.runtime.engine import Engine
 from candlewick.serve import history, live, snapshot, station, warming
 from candlewick.serve.replaying import retell
 
-SEEDS = range(int(os.environ.get("CANDLEWICK_DAYS", "1")))
+FIRST = int(os.environ.get("CANDLEWICK_FIRST_DAY", "0"))
+SEEDS = range(FIRST, FIRST + int(os.environ.get("CANDLEWICK_DAYS", "1")))
 
 
 @pytest.fixture(scope="module")
