@@ -127,7 +127,7 @@ def test_a_day_of_faults_leaves_what_a_day_without_them_leaves(day_of, seed):
         "duplicate", "revision", "late", "refused", "gaps", "kills", "losses of power", "swaps", "snapshots",
         "jumps of the clock", "ends that the disk forced", "forecasts degraded", "forecasts stale",
     ):  # fmt: skip
-        assert day.happened[what] > 0 or seed != SEEDS[0], f"the test is about {what}"
+        assert day.happened[what] > 0 or seed, f"the test is about {what}"
 
 
 def test_a_champion_that_served_once_is_the_champion_after_the_power_went(day_of):
@@ -146,9 +146,11 @@ def test_a_champion_that_served_once_is_the_champion_after_the_power_went(day_of
 
 
 def test_everything_follows_from_the_seed(day_of):
-    days = [day_of(5, name, minutes=200) for name in ("one", "two")]
-    for day in days:
-        day.run()
+    days = []
+    for name in ("one", "two"):  # each begun when the one before has ended: failpoints are of the newest
+        days.append(day_of(5, name, minutes=400))
+        days[-1].run()
+    assert days[0].happened["swaps"] > 0
     assert days[0].happened == days[1].happened
     (one, _), (two, _) = (told(day.folder) for day in days)
     assert [pair for pair in zip(one, two, strict=True) if pair[0] != pair[1]] == []
@@ -177,7 +179,7 @@ def twice(day, monkeypatch):
 
 @pytest.mark.parametrize(
     ("fault", "words"),
-    [(not_synced, "records that were on disk are missing"), (states_forgotten, "differs"), (twice, "more items")],
+    [(not_synced, "are missing|is damaged|is lost"), (states_forgotten, "differs"), (twice, "more items")],
 )
 def test_the_day_notices_a_mechanism_that_is_left_out(day_of, monkeypatch, fault, words):
     day = day_of(2, minutes=300)
