@@ -268,7 +268,7 @@ class Day:
     def send(self) -> None:
         for symbol in SYMBOLS:
             for bar in list(self.queues[symbol]):
-                if self.chance(0.03):
+                if self.oracle.last[symbol] and self.chance(0.03):  # nothing speaks against the scale of a first bar
                     self.offer(self.spoilt(bar))
                 self.offer(bar)
                 if self.chance(0.05):
