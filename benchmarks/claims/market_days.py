@@ -1,8 +1,8 @@
 """Live through many simulated market days of faults, each from its seed; see `tests/simulation/test_market_day.py`.
 
 Prints what happened and how often and, beside a zero, the bound 3/n below which the rate lies with a confidence of
-95 %. Ends with 1 where a day broke a promise: an acknowledged bar lost, one counted twice, a forecast whose bits are not
-those of a replay, a paper account that is not the back-test, a champion that is not the one that was promoted.
+95 %. Ends with 1 where a day broke a promise: an acknowledged bar lost, one counted twice, a forecast whose bits are
+not those of a replay, a paper account that is not the back-test, a champion that is not the one that was promoted.
 """
 
 import argparse
