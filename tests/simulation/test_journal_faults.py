@@ -70,8 +70,8 @@ def test_every_kind_of_change_changes_something(tmp_path, kind):
     assert {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()} != before
 
 
-def all_mutations(folder):
-    for seed in range(600):
+def some_mutations(folder):
+    for seed in (*range(10, 25), *range(115, 125), *range(170, 180)):  # among them some that the checks are for
         trial(folder, seed)
 
 
@@ -83,4 +83,4 @@ def test_the_mutations_notice_a_check_that_is_left_out(tmp_path, monkeypatch, le
         monkeypatch.setattr(places, "digest_number", lambda digest: 0)
         monkeypatch.setattr(journal, "digest_number", lambda digest: 0)
     with pytest.raises(AssertionError, match="seed"):
-        all_mutations(tmp_path)
+        some_mutations(tmp_path)
