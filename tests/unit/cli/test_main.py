@@ -36,8 +36,13 @@ def test_an_expected_error_is_one_sentence_and_its_own_exit_code(
 
 
 def test_exit_codes_differ_and_are_documented() -> None:
-    codes = [kind.exit_code for kind in errors.CandlewickError.__subclasses__()]
-    assert len(set(codes)) == len(codes)
+    from candlewick.release import gate
+
+    # Whichever modules other tests have loaded: the kinds of the one tree differ, what stands elsewhere shares a code.
+    codes = [kind.exit_code for kind in vars(errors).values()
+             if isinstance(kind, type) and issubclass(kind, errors.CandlewickError)]  # fmt: skip
+    assert len(set(codes)) == len(codes) >= 8
+    assert gate.GateError.exit_code == 1
     assert all(f"{code} " in main.EXIT_CODES for code in [0, 1, *codes, 70, 130])
 
 
