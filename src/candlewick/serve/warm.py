@@ -20,10 +20,14 @@ from candlewick.serve.states import States, save_states
 def setting_for(exported: Exported, wishes: list[str]) -> Setting:
     """The fastest way to run a model here within `wishes`: a precision, a number of threads, or nothing.
 
+    On one thread where nothing else is wished: others want the cores of a server too, and of two threads that wait for
+    one another the one that is taken away holds up every bar.
+
     Raises:
         ConfigError: there is no such way.
     """
-    possible = [one for one in candidates(exported) if set(wishes) <= {one.precision, str(one.threads)}]
+    asked = set(wishes) if any(wish.isdigit() for wish in wishes) else {*wishes, "1"}
+    possible = [one for one in candidates(exported) if asked <= {one.precision, str(one.threads)}]
     if not possible:
         ways = "; ".join(str(one) for one in candidates(exported))
         raise ConfigError(f"the model cannot be run with {' and '.join(wishes)} here. It can be run by: {ways}.")
