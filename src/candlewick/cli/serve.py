@@ -27,7 +27,9 @@ def serve(
     precision: Annotated[
         str | None, Parameter(help="fp32, bf16 or int8; by default the fastest that may serve, as measured here.")
     ] = None,
-    threads: Annotated[int | None, Parameter(help="Threads of the model; 1 by default, for the cores have more to do.")] = None,
+    threads: Annotated[
+        int | None, Parameter(help="Threads of the model; 1 by default, for the cores have more to do.")
+    ] = None,
     stdin: Annotated[
         bool, Parameter(show_default=False, help="Take bars from standard input too; answers go to standard output.")
     ] = False,
