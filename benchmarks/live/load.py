@@ -8,6 +8,7 @@ JSON document: latencies of forecasts and of acknowledgements, answers by outcom
 
 import argparse
 import asyncio
+import gc
 import json
 import sys
 from collections import Counter
@@ -102,6 +103,7 @@ def main() -> None:
     arguments.add_argument("--until", type=Path)
     asked = arguments.parse_args()
     token = sys.stdin.readline().strip()
+    gc.disable()  # its own pauses are not the server's
     found = asyncio.run(load(
         asked.url, token, rate=asked.rate, symbols=asked.symbols, seconds=asked.seconds, end=asked.end,
         until=asked.until,

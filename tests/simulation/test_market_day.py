@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -40,7 +39,7 @@ def day_of(made, tmp_path, monkeypatch):
         day = Day(tmp_path / name, ids, seed, **options)
         for module in (journal, registry, live, station, warming):
             monkeypatch.setattr(module, "reached", day.reached)
-        monkeypatch.setattr(warming, "subprocess", SimpleNamespace(run=day.child, TimeoutExpired=TimeoutError))
+        monkeypatch.setattr(warming, "Child", day.child)
         return day
 
     return begun

@@ -1,5 +1,6 @@
 """Many features as one step."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -119,9 +120,7 @@ class LiveFeatures:
         self._warmups = np.array([float(f.warmup) for f in features.features for _ in f.outputs])
         self._params = np.concatenate([f.params() for f in features.features])
         self._edges = _edges(features.features)
-        self._steps = _no_steps(len(features.features))
-        for feature in features.features:
-            _add_step(self._steps, type(feature).step)
+        self._steps = _listed(tuple(type(feature).step for feature in features.features))
 
     def step(self, t: int, row: np.ndarray) -> np.ndarray:
         """One closed bar: its close `t` (ns) and float64 `row`, in the order of `columns`; gives `out`.
@@ -165,6 +164,15 @@ def _edges(features: tuple[Feature, ...]) -> np.ndarray:
 # The steps of a set stand in a list of numba's own, so that one call takes a bar through all of them.
 _step = types.FunctionType(STEP)
 _steps = types.ListType(_step)  # type: ignore[no-untyped-call]
+
+
+@functools.lru_cache(maxsize=64)
+def _listed(steps: tuple[Step, ...]) -> List:
+    # Once for all instruments of a set: numba looks for each step's address anew.
+    listed = _no_steps(len(steps))
+    for step in steps:
+        _add_step(listed, step)
+    return listed
 
 
 @compiled(_steps(types.int64))

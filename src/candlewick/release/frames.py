@@ -7,8 +7,10 @@ checksum of its own, so that a damaged length is not believed.
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 HEAD = struct.Struct("<4sIQI16s16s")
 _CHECK = struct.Struct("<I")
@@ -21,6 +23,7 @@ ORIGIN = bytes(16)
 LARGEST = 16 * 2**20
 """Bytes of a payload at most."""
 
+_USUAL = 2**20  # bytes of a payload, where its records are smaller
 _MAGIC = b"cwj1"
 
 
@@ -88,3 +91,17 @@ def _digest(seq: int, count: int, previous: bytes, payload: bytes | memoryview) 
     digest.update(seq.to_bytes(8, "little") + count.to_bytes(4, "little"))
     digest.update(payload)
     return digest.digest()
+
+
+def parted(records: list[tuple[Any, bytes]]) -> Iterator[list[tuple[Any, bytes]]]:
+    """Records and their bytes in parts of a moderate frame each."""
+    part: list[tuple[Any, bytes]] = []
+    size = 0
+    for record in records:
+        if part and size + len(record[1]) > _USUAL:
+            yield part
+            part, size = [], 0
+        part.append(record)
+        size += len(record[1])
+    if part:
+        yield part

@@ -16,11 +16,10 @@ import msgspec
 from candlewick.core.disk import Disk
 from candlewick.core.errors import StorageError
 from candlewick.core.failpoint import reached
-from candlewick.release.frames import LARGEST, ORIGIN, SIZE, Frame, framed, head_at, later_head
+from candlewick.release.frames import LARGEST, ORIGIN, SIZE, Frame, framed, head_at, later_head, parted
 from candlewick.release.places import NOWHERE, Columns, Key, Places, Sealed, digest_number
 
 SEGMENT_BYTES = 32 * 2**20
-_FRAME_BYTES = 2**20
 _MOST_RECORD = LARGEST // 2
 
 
@@ -60,7 +59,7 @@ class Journal:
         self._pending: list[tuple[Any, bytes]] = []
         self._flying: list[tuple[Any, bytes]] = []
         self._broken = ""
-        self._handle = -1
+        self._handle, self._size, self._last = -1, 0, ORIGIN
         self._frame: tuple[int, list[Any]] = (-1, [])
         self._loaded: dict[int, Columns] = {}
         try:
@@ -170,18 +169,29 @@ class Journal:
         """The digest of the frame that holds a committed record: with it, another process can tell this history."""
         return self._read(*self._place(seq))[0].digest
 
+    def refresh(self) -> int:
+        """For a reader: take in what another process has written since; gives the newest seq.
+
+        Raises:
+            StorageError: as where it was opened.
+        """
+        places = self._places
+        if len(places) and self._segment(places.first + len(places)).exists():
+            self._open()  # a new segment was begun
+        elif self._segment(places.first).exists():
+            self._last, self._size = self._scanned(places, self._last, last=True, begin=self._size)
+            self.seq = self.durable = places.first + len(places) - 1
+        return self.seq
+
     def verify(self) -> int:
         """Read every record of every segment again; gives how many there are.
 
         Raises:
             StorageError: one was changed.
         """
-        seq, previous = 0, ORIGIN
-        for sealed in self._sealed:
-            _, previous = self._scanned(self._segment(sealed.first), seq, previous, last=False)
-            seq = sealed.first + sealed.count
-        active = self._segment(self._places.first)
-        self._scanned(active, seq, previous, last=True)
+        previous = ORIGIN
+        for first in [*(sealed.first for sealed in self._sealed), self._places.first]:
+            previous, _ = self._scanned(Places(first), previous, last=first == self._places.first)
         return self.durable + 1
 
     @property
@@ -229,7 +239,8 @@ class Journal:
         path = self._segment(first).with_suffix(".places")
         sealed = Sealed.open(path, first)
         if sealed is None or first + sealed.count != following or sealed.previous != previous:
-            places, last = self._scanned(self._segment(first), first, previous, last=False)
+            places = Places(first)
+            last, _ = self._scanned(places, previous, last=False)
             columns = places.columns()
             self._loaded[first] = columns
             sealed = (columns.save if self._writes else columns.sealed)(path, previous, last)
@@ -242,37 +253,42 @@ class Journal:
         if self._writes:
             self._handle = self._disk.open(path)
             self._disk.sync_folder(self.folder)
-        self._places, self._before, self._last, self._size = Places(first), previous, previous, 0
+        self._places, self._before = Places(first), previous
+        self._last, self._size = previous, 0
         if path.exists():
-            self._places, self._last = self._scanned(path, first, previous, last=True, mends=self._writes)
-            self._size = path.stat().st_size
+            self._last, self._size = self._scanned(self._places, previous, last=True, mends=self._writes)
         self.seq = self.durable = first + len(self._places) - 1
 
     def _scanned(
-        self, path: Path, first: int, previous: bytes, *, last: bool, mends: bool = False
-    ) -> tuple[Places, bytes]:
-        # Every frame of a segment, verified; the last one may have an unfinished end, which an opening cuts off.
-        data, offset, newest, places = path.read_bytes(), 0, 0, Places(first)
+        self, places: Places, previous: bytes, *, last: bool, begin: int = 0, mends: bool = False
+    ) -> tuple[bytes, int]:
+        # Every frame of a segment from byte `begin` on, verified; the last one may have an unfinished end, which an
+        # opening cuts off. Gives the digest of the last whole frame and the byte where it ends.
+        path, offset, newest = self._segment(places.first), 0, 0
+        with open(path, "rb") as file:
+            file.seek(begin)
+            data = file.read()
         while offset < len(data):
             frame = head_at(data, offset)
             payload = memoryview(data)[offset + SIZE : offset + frame.size] if frame else b""
             if frame is None or not frame.holds(payload):
                 break
-            if frame.seq != first + len(places) or frame.previous != previous:
-                raise self._hole(path, f"holds record {frame.seq} at byte {offset:,}, which does not follow the others")
+            if frame.seq != places.first + len(places) or frame.previous != previous:
+                where = f"holds record {frame.seq} at byte {begin + offset:,}"
+                raise self._hole(path, f"{where}, which does not follow the others")
             for record in self._records(path, payload, frame):
                 places.add(self._key(record))
-            places.put(frame.seq, frame.count, offset, frame.digest)
+            places.put(frame.seq, frame.count, begin + offset, frame.digest)
             previous, newest, offset = frame.digest, offset, offset + frame.size
         if offset < len(data):
-            if not last or later_head(data, offset, first + len(places) - 1):
-                raise self._hole(path, f"is damaged at byte {offset:,}")
+            if not last or later_head(data, offset, places.first + len(places) - 1):
+                raise self._hole(path, f"is damaged at byte {begin + offset:,}")
             if mends:
                 self.cut = len(data) - offset
                 self._disk.truncate(self._handle, offset)
         if mends and offset:  # the process that wrote the last frame may not have seen it on disk
             self._disk.rewrite(path, newest, data[newest:offset])
-        return places, previous
+        return previous, begin + offset
 
     def _records(self, path: Path, payload: bytes | memoryview, frame: Frame) -> list[Any]:
         try:
@@ -291,7 +307,7 @@ class Journal:
 
     def _write(self, records: list[tuple[Any, bytes]]) -> None:
         begin, written = self.durable + 1, []
-        for part in _parts(records):
+        for part in parted(records):
             payload = self._encode([msgspec.Raw(encoded) for _, encoded in part])
             frame, data = framed(begin, len(part), self._last, payload)
             reached("journal.write")
@@ -337,10 +353,10 @@ class Journal:
     def _columns(self, sealed: Sealed) -> Columns:
         columns = self._loaded.pop(sealed.first, None) or sealed.columns()
         if columns is None:
-            path = self._segment(sealed.first)
-            places, last = self._scanned(path, sealed.first, sealed.previous, last=False)
+            places = Places(sealed.first)
+            last, _ = self._scanned(places, sealed.previous, last=False)
             if last != sealed.last:
-                raise self._hole(path, "is another one than when it was full")
+                raise self._hole(self._segment(sealed.first), "is another one than when it was full")
             columns = places.columns()
         self._loaded[sealed.first] = columns  # the one that was wanted last stands last
         while len(self._loaded) > 3:
@@ -371,16 +387,3 @@ class Journal:
         if frame is None or digest_number(frame.digest) != digest or not frame.holds(payload):
             raise self._hole(path, f"is damaged at byte {offset:,}")
         return frame, payload
-
-
-def _parts(records: list[tuple[Any, bytes]]) -> Iterator[list[tuple[Any, bytes]]]:
-    part: list[tuple[Any, bytes]] = []
-    size = 0
-    for record in records:
-        if part and size + len(record[1]) > _FRAME_BYTES:
-            yield part
-            part, size = [], 0
-        part.append(record)
-        size += len(record[1])
-    if part:
-        yield part

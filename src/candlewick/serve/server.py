@@ -43,7 +43,7 @@ HOST, PORT = "127.0.0.1", 8765
 DRAIN_S = 10.0
 """How long bars that were let in may take to be answered after it was asked to end."""
 
-_SWITCH_S = 0.0005  # the interpreter's own 5 ms would be half of what a bar may take
+_SWITCH_S = 0.0001  # the interpreter's own 5 ms would be half of what a bar may take
 _log = logging.getLogger("candlewick.serve")
 
 

@@ -1,6 +1,7 @@
 """States of engines by instrument, as one file with a digest of its own."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,23 @@ from candlewick.runtime.arrays import packed, unpacked
 from candlewick.runtime.state import Arrays
 from candlewick.runtime.strict_json import parse, refused
 
-States = dict[str, tuple[tuple[int, int, int], Arrays]]
-"""By instrument: where its state began (first, before, known), and the engine's arrays."""
+
+@dataclass(frozen=True)
+class States:
+    """What a release has become of an instrument's bars, for another process to go on with.
+
+    Attributes:
+        begun: by instrument, where its state began: first, before, known.
+        arrays: of each engine, but of those that broke off.
+        failed: by instrument, why its engine broke off.
+        followed: bars of all instruments after `known` that have been stepped.
+    """
+
+    begun: dict[str, tuple[int, int, int]]
+    arrays: dict[str, Arrays]
+    failed: dict[str, str]
+    followed: int
+
 
 _DIGEST = 32
 
@@ -46,10 +62,10 @@ def read(path: Path) -> tuple[dict[str, Any], Arrays]:
 
 def save_states(path: Path, states: States) -> None:
     """States as a file."""
-    begun = {symbol: list(own) for symbol, (own, _) in states.items()}
-    numbered = enumerate(states.values())
-    arrays = {f"{k}/{name}": array for k, (_, own) in numbered for name, array in own.items()}
-    write(path, {"symbols": list(states), "begun": begun}, arrays)
+    about = {name: own for name, own in vars(states).items() if name != "arrays"}
+    numbered = enumerate(states.arrays.values())
+    arrays = {f"{k}/{name}": array for k, own in numbered for name, array in own.items()}
+    write(path, {**about, "symbols": list(states.arrays)}, arrays)
 
 
 def load_states(path: Path) -> States:
@@ -59,11 +75,9 @@ def load_states(path: Path) -> States:
         StorageError: missing or changed.
     """
     about, arrays = read(path)
-    found: States = {}
-    for k, symbol in enumerate(about["symbols"]):
-        first, before, known = about["begun"][symbol]
-        found[symbol] = (first, before, known), under(arrays, f"{k}/")
-    return found
+    own = {symbol: under(arrays, f"{k}/") for k, symbol in enumerate(about["symbols"])}
+    begun = {symbol: (first, before, known) for symbol, (first, before, known) in about["begun"].items()}
+    return States(begun, own, about["failed"], about["followed"])
 
 
 def under(arrays: Arrays, prefix: str) -> Arrays:

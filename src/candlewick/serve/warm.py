@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,11 +11,15 @@ from typing import Any
 from candlewick.core.errors import CandlewickError, ConfigError
 from candlewick.release.bundle import open_bundle
 from candlewick.release.publish import releases_folder
-from candlewick.runtime.choose import Setting, candidates, choose, open_session
-from candlewick.runtime.engine import Engine
+from candlewick.release.records import Taken
+from candlewick.runtime.choose import Setting, candidates, choose
 from candlewick.runtime.exported import Exported
 from candlewick.serve import history
+from candlewick.serve.resident import Begun, Resident
+from candlewick.serve.snapshot import vars_of
 from candlewick.serve.states import States, save_states
+
+_LOOK_S = 0.02
 
 
 def setting_for(exported: Exported, wishes: list[str]) -> Setting:
@@ -34,46 +39,91 @@ def setting_for(exported: Exported, wishes: list[str]) -> Setting:
     return choose(exported, settings=possible)[0] if len(possible) > 1 else possible[0]
 
 
-def warm(asked: dict[str, Any]) -> Setting:
-    """Load and verify the release, step its engines over each instrument's newest bars, and leave their states."""
-    folder, known = Path(asked["folder"]), asked["known"]
-    members = [Path(path) for path in asked["members"]]
-    bundle = open_bundle(releases_folder(folder) / asked["release"], members=members)
-    exported = bundle.exported
-    setting = Setting(**asked["setting"]) if asked["setting"] else None
-    if setting not in candidates(exported):
-        setting = setting_for(exported, asked["wishes"])
-    session = open_session(exported, setting)
-    bundle.golden.check(session)
-    journal = history.open_journal(folder, writes=False)
-    states: States = {}
-    for symbol in asked["symbols"]:
-        if bundle.card.symbols is not None and symbol not in bundle.card.symbols:
-            continue
-        bars = history.newest(journal, symbol, exported.anchor, known=known)
-        names = {number: history.names(journal, number) for number in {bar.columns for bar in bars}}
+class Follower:
+    """The release on the child's side: verified and warmed, then stepped by the bars that the journal takes in.
+
+    Attributes:
+        resident: the release and its states.
+        followed: bars of all instruments that came after `known`.
+    """
+
+    def __init__(self, asked: dict[str, Any]) -> None:
+        """Load, verify, and step over each instrument's newest bars as of `known`.
+
+        Raises:
+            CandlewickError: the release is not what it says it is, or cannot be run here.
+        """
+        folder, known, members = Path(asked["folder"]), asked["known"], [Path(path) for path in asked["members"]]
+        self._out = Path(asked["out"])
+        self._journal = history.open_journal(folder, writes=False)
+        self._names: dict[int, tuple[str, ...]] = {}
+        self._position, self.followed = known, 0
+        bundle = open_bundle(releases_folder(folder) / asked["release"], members=members)
+        setting = Setting(**asked["setting"]) if asked["setting"] else None
+        if setting not in candidates(bundle.exported):
+            setting = setting_for(bundle.exported, asked["wishes"])
+        self.resident = Resident(bundle, setting)
+        self.resident.known = known
+        bundle.golden.check(self.resident.session)
+        for symbol in asked["symbols"]:
+            if self.resident.knows(symbol):
+                self._warm(symbol)
+
+    def follow(self) -> None:
+        """Take in what the journal holds by now."""
+        self._journal.refresh()
+        for _, record in self._journal.read(self._position + 1):
+            if isinstance(record, Taken):
+                names = self._named(record.columns)
+                self.resident.owe(record.symbol, record.t, dict(zip(names, record.values, strict=True)))
+                self.resident.catch_up()
+                self.followed += 1
+        self._position = self._journal.seq
+
+    def leave(self) -> None:
+        """Leave the states in a file."""
+        resident = self.resident
+        begun = {symbol: vars_of(own) for symbol, own in resident.begun.items()}
+        whole = {symbol: engine for symbol, engine in resident.engines.items() if symbol not in resident.failed}
+        arrays = {symbol: engine.snapshot() for symbol, engine in whole.items()}
+        save_states(self._out, States(begun, arrays, resident.failed, self.followed))
+
+    def _warm(self, symbol: str) -> None:
+        exported, known = self.resident.bundle.exported, self.resident.known
+        bars = history.newest(self._journal, symbol, exported.anchor, known=known)
+        names = {number: self._named(number) for number in {bar.columns for bar in bars}}
         bars = history.usable(bars, names, exported.columns)
-        engine = Engine(exported, [symbol], session, release=bundle.id, interval_ns=bundle.card.interval_ns)
-        places = {number: [own.index(name) for name in exported.columns]
-                  for number, own in names.items() if set(exported.columns) <= set(own)}  # fmt: skip
-        for bar in bars:
-            engine.step(bar.t, history.row(bar, places[bar.columns]))
-        begun = (bars[0].t if bars else -1, len(bars), known)
-        states[symbol] = begun, engine.snapshot()
-    save_states(Path(asked["out"]), states)
-    return setting
+        self.resident.warm(symbol, Begun(bars[0].t if bars else -1, len(bars), known), bars, names)
+
+    def _named(self, number: int) -> tuple[str, ...]:
+        if number not in self._names:
+            self._names[number] = history.names(self._journal, number)
+        return self._names[number]
 
 
 def main() -> int:
-    """Carry out one request."""
-    os.nice(10)  # the server's own steps come first
+    """Carry out one request: say how the release is run, follow the journal until input ends, leave the states."""
     try:
-        setting = warm(json.loads(sys.stdin.read()))
+        asked = json.loads(sys.stdin.readline())
+        _stand_back(asked["idle"])
+        follower = Follower(asked)
+        print(json.dumps(asdict(follower.resident.setting)), flush=True)
+        while not select.select([sys.stdin], [], [], _LOOK_S)[0]:
+            follower.follow()
+        follower.follow()
+        follower.leave()
     except CandlewickError as error:
         print(str(error).replace("\n", " "), file=sys.stderr)
         return error.exit_code
-    print(json.dumps(asdict(setting)))
     return 0
+
+
+def _stand_back(idle: bool) -> None:
+    # The server's own steps come first: at once where this one only takes what is idle, else more often.
+    if idle and hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(10)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,29 @@
 """A release on its way into memory: loaded, verified and warmed in a process of its own, then caught up here.
 
 What holds the interpreter's lock for long, and what a foreign model may do to its process, is done by the child
-(`serve.warm`); it leaves the states of all instruments in a file. This process opens the same bundle in a thread; the
-bars that came meanwhile are stepped by whoever owns the live side, between those that are answered.
+(`serve.warm`). Once the child has verified and warmed it, this process opens the same bundle in a thread, while the
+child follows the journal; then the child leaves the states of all instruments in a file. The few bars that came after
+are stepped by whoever owns the live side, between those that are answered.
 """
 
-import json
-import subprocess
-import sys
 import tempfile
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from candlewick.core.errors import StorageError
 from candlewick.core.failpoint import reached
 from candlewick.release.bundle import open_bundle
 from candlewick.release.publish import releases_folder
 from candlewick.runtime.choose import Setting
+from candlewick.serve.child import Child, LateError
 from candlewick.serve.resident import Begun, Resident
-from candlewick.serve.states import load_states
+from candlewick.serve.states import States, load_states
 
-TIMEOUT_S = 300
+IDLE_S, TIMEOUT_S = 60, 300
+"""How long the child may take with what nobody else wants of the processor, and then with a share of it."""
 
 
 class Warming:
@@ -41,7 +42,7 @@ class Warming:
         """`setting` is how it is run where it can be; else the child measures what is fastest within `wishes`."""
         self.id, self.known = release, known
         self.backlog: deque[tuple[str, int, dict[str, float]]] = deque()
-        self._folder, self._symbols, self._members = folder, list(symbols), [str(path) for path in members]
+        self._folder, self._symbols, self._members = folder, list(symbols), list(members)
         self._setting, self._wishes = setting, list(wishes)
 
     def owe(self, symbol: str, t: int, values: dict[str, float]) -> None:
@@ -49,42 +50,48 @@ class Warming:
         self.backlog.append((symbol, t, values))
 
     def run(self) -> Resident:
-        """The release in memory, warm as of `known`, and with a backlog since; takes seconds.
+        """The release in memory, warm, and with a backlog of the newest bars; takes seconds.
 
         Raises:
             CandlewickError: what the child found wrong, in its words.
         """
-        with tempfile.TemporaryDirectory(prefix=".warming-", dir=self._folder) as place:
-            out = Path(place) / "states"
-            setting = self._warmed(out)
-            reached("warming.loaded")
-            resident = Resident(open_bundle(releases_folder(self._folder) / self.id, members=self._paths), setting)
-            resident.known, resident.backlog = self.known, self.backlog
-            for symbol, (begun, arrays) in load_states(out).items():
-                resident.begin(symbol, Begun(*begun), arrays)
-        return resident
-
-    @property
-    def _paths(self) -> list[Path]:
-        return [Path(path) for path in self._members]
-
-    def _warmed(self, out: Path) -> Setting:
-        asked = {
-            "folder": str(self._folder), "release": self.id, "known": self.known, "symbols": self._symbols,
-            "members": self._members, "setting": asdict(self._setting) if self._setting else None,
-            "wishes": self._wishes, "out": str(out),
-        }  # fmt: skip
-        command = [sys.executable, "-m", "candlewick.serve.warm"]
         try:
-            done = subprocess.run(  # noqa: S603 (this interpreter, our own module)
-                command, input=json.dumps(asked), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-            )
-        except subprocess.TimeoutExpired:
+            return self._run(idle=True, timeout_s=IDLE_S)
+        except LateError:
+            pass
+        try:
+            return self._run(idle=False, timeout_s=TIMEOUT_S)
+        except LateError:
             raise StorageError(
                 f"release {self.id[:12]} was not loaded and warmed within {TIMEOUT_S} s. Nothing was changed. "
                 "Look at what else the machine does, or release a smaller model."
             ) from None
-        if done.returncode:
-            said = done.stderr.strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
-            raise StorageError(f"release {self.id[:12]} could not be loaded: {said[0].removeprefix('candlewick: ')}")
-        return Setting(**json.loads(done.stdout))
+
+    def _run(self, *, idle: bool, timeout_s: float) -> Resident:
+        with tempfile.TemporaryDirectory(prefix=".warming-", dir=self._folder) as place:
+            out = Path(place) / "states"
+            with Child(self._asked(out, idle), timeout_s=timeout_s) as child:
+                setting = child.setting()
+                reached("warming.loaded")
+                # What the child did unharmed is done here; it follows the journal meanwhile.
+                bundle = open_bundle(releases_folder(self._folder) / self.id, members=self._members)
+                resident = Resident(bundle, setting)
+                child.finish()
+            self._put_into(resident, load_states(out))
+        return resident
+
+    def _asked(self, out: Path, idle: bool) -> dict[str, Any]:
+        return {
+            "folder": str(self._folder), "release": self.id, "known": self.known, "symbols": self._symbols,
+            "members": [str(path) for path in self._members],
+            "setting": asdict(self._setting) if self._setting else None, "wishes": self._wishes, "out": str(out),
+            "idle": idle,
+        }  # fmt: skip
+
+    def _put_into(self, resident: Resident, states: States) -> None:
+        resident.known, resident.backlog = self.known, self.backlog
+        for symbol, begun in states.begun.items():
+            resident.begin(symbol, Begun(*begun), states.arrays.get(symbol))
+        resident.failed.update(states.failed)
+        for _ in range(states.followed):
+            self.backlog.popleft()

@@ -117,6 +117,36 @@ def test_a_reader_cuts_nothing(tmp_path):
     assert path.read_bytes() == before
 
 
+def test_a_reader_takes_in_what_was_written_since(tmp_path):
+    journal = opened(tmp_path)
+    reader = opened(tmp_path, writes=False)
+    assert reader.refresh() == -1
+    for k in range(60):  # over several segments
+        journal.append(Note("AB"[k % 2], k, f"note {k}"))
+        if k % 3 == 2:
+            journal.commit()
+            assert reader.refresh() == k
+            assert reader.get(k) == journal.get(k)
+    assert [record for _, record in reader.read()] == [record for _, record in journal.read()]
+    assert reader.find("A", 58, (1,)) == [58]
+    assert reader.newest("B", (1,), 2) == [57, 59]
+
+
+def test_a_reader_waits_for_the_end_of_what_is_being_written(tmp_path):
+    filled(tmp_path, 7)
+    reader = opened(tmp_path, writes=False)
+    journal = opened(tmp_path)
+    journal.append(Note("A", 7))
+    journal.commit()
+    path = newest_segment(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-3])
+    assert reader.refresh() == 6
+    path.write_bytes(whole)
+    assert reader.refresh() == 7
+    assert reader.get(7) == Note("A", 7)
+
+
 def test_damage_that_is_not_at_the_end_is_refused_and_nothing_is_cut(tmp_path):
     filled(tmp_path)
     for path in sorted(tmp_path.glob("*.segment")):
