@@ -28,8 +28,8 @@ from candlewick.release.bundle import verify_files
 from candlewick.release.publish import releases_folder
 from candlewick.release.records import Taken
 from candlewick.release.registry import Registry
-from candlewick.serve import history
-from candlewick.serve.replaying import retell
+from candlewick.serve.live import history
+from candlewick.serve.live.replaying import retell
 
 SERVER_POINTS = ("journal.write", "journal.sync", "journal.synced", "swap.moved", "swap.recorded", "warming.loaded",
                  "registry.move")  # fmt: skip

@@ -22,8 +22,8 @@ from live.running import Running
 
 from candlewick.core.clock import elapsed_s
 from candlewick.release.registry import Registry
+from candlewick.serve.live.station import Station
 from candlewick.serve.protocol import Bar
-from candlewick.serve.station import Station
 
 STARTS = 5
 

@@ -28,7 +28,7 @@ from live.folder import MINUTE, bars, releases
 from live.running import TOKEN, Running, bound, disk_sync_ms, running
 
 from candlewick.release.registry import Registry
-from candlewick.serve.replaying import retell
+from candlewick.serve.live.replaying import retell
 
 TRIED, ENOUGH_MS = 5, 8.0
 """Swaps at each rate, and the p99 that leaves some room below 10 ms."""

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import plotly
 
 from candlewick.core.clock import iso
-from candlewick.serve import page as status_page
+from candlewick.serve.web import page as status_page
 
 FILES = Path(status_page.__file__).parent
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"

@@ -7,7 +7,7 @@ from live_folders import live_folder, messages, offered, opened
 
 from candlewick.core.errors import StorageError
 from candlewick.core.random import stream
-from candlewick.serve.snapshot import Taking
+from candlewick.serve.live.snapshot import Taking
 from candlewick.testing.journal_mutations import CHANGES
 
 TAKEN, AFTER = 150, 30

@@ -22,10 +22,10 @@ from candlewick.data.synthetic import MARKETS
 from candlewick.release.publish import publish
 from candlewick.release.records import Late, Revised, Taken
 from candlewick.release.registry import Registry
-from candlewick.serve import history, warm
+from candlewick.serve.live import history, warm
+from candlewick.serve.live.recovery import recover
+from candlewick.serve.live.station import Station
 from candlewick.serve.protocol import Bar
-from candlewick.serve.recovery import recover
-from candlewick.serve.station import Station
 from candlewick.testing.faulty_disk import FaultyDisk
 
 MINUTE = 60 * 10**9
@@ -106,7 +106,7 @@ class Oracle:
 
 
 class Inside:
-    """`serve.child.Child` without a process."""
+    """`serve.live.child.Child` without a process."""
 
     def __init__(self, day, asked):
         self.day, self.asked = day, json.loads(json.dumps(asked))
@@ -116,6 +116,8 @@ class Inside:
 
     def __exit__(self, *raised):
         pass
+
+    stop = __exit__
 
     def setting(self):
         try:

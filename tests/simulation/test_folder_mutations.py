@@ -6,7 +6,7 @@ import pytest
 from changed_folders import trial, worked
 
 from candlewick.release.journal import Journal
-from candlewick.serve import states
+from candlewick.serve.live import states
 
 MUTATIONS = 60
 

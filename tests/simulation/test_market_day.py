@@ -14,8 +14,9 @@ from candlewick.release.journal import Journal
 from candlewick.release.records import Anchored, Late, Revised, Taken
 from candlewick.runtime.choose import open_session
 from candlewick.runtime.engine import Engine
-from candlewick.serve import history, live, snapshot, station, warming
-from candlewick.serve.replaying import retell
+from candlewick.serve.live import history, snapshot, station, warming
+from candlewick.serve.live import side as live
+from candlewick.serve.live.replaying import retell
 
 FIRST = int(os.environ.get("CANDLEWICK_FIRST_DAY", "0"))
 SEEDS = range(FIRST, FIRST + int(os.environ.get("CANDLEWICK_DAYS", "1")))

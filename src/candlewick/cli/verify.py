@@ -42,7 +42,7 @@ def _release(release: str, live: LiveFolder, own: OwnMembers) -> list[dict[str, 
 
 
 def _journal(live: LiveFolder, own: OwnMembers, show: Show) -> list[dict[str, object]]:
-    from candlewick.serve.replaying import differing, retell
+    from candlewick.serve.live.replaying import differing, retell
 
     with show.progress() as progress:
         found = retell(live.folder, members=own.folders, progress=progress)

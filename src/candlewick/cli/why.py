@@ -21,7 +21,7 @@ def why(
 ) -> None:
     """Tell which release made the forecast that was in force at a moment, from which data, with which seed."""
     from candlewick.core.clock import now_ns
-    from candlewick.serve import provenance
+    from candlewick.serve.live import provenance
     from candlewick.serve.stamps import moment
 
     told = provenance.why(live.folder, symbol, moment(time, now=now_ns()))

@@ -8,11 +8,11 @@ import msgspec
 from candlewick.core.clock import elapsed_ns
 from candlewick.core.errors import ConfigError, StorageError
 from candlewick.runtime.histogram import Histogram
-from candlewick.serve import limits
 from candlewick.serve.committer import Committer
-from candlewick.serve.live import Live
+from candlewick.serve.live.side import Live
 from candlewick.serve.protocol import Answer, Bar
-from candlewick.serve.refusals import not_ready
+from candlewick.serve.web import limits
+from candlewick.serve.web.refusals import not_ready
 
 _TURN_NS = 1_000_000
 """How long the bars of one request are stepped before others have their turn."""

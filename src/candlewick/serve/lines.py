@@ -15,10 +15,10 @@ from typing import BinaryIO
 import msgspec
 
 from candlewick.core.errors import DataError, StorageError
-from candlewick.serve.decode import decode_bars
 from candlewick.serve.protocol import MOST_BARS, Bar
-from candlewick.serve.refusals import RefusalError
 from candlewick.serve.stamps import moment
+from candlewick.serve.web.decode import decode_bars
+from candlewick.serve.web.refusals import RefusalError
 
 LONGEST = 2**16
 """Bytes of a line at most."""

@@ -19,25 +19,26 @@ import uvloop
 from candlewick.core import files
 from candlewick.core.errors import ConfigError, StorageError
 from candlewick.core.progress import Progress
-from candlewick.serve import limits, lines
+from candlewick.serve import lines
 from candlewick.serve.admin import Admin
-from candlewick.serve.app import Asked, Status, application
-from candlewick.serve.auth import Guard, token_of
 from candlewick.serve.catalogue import Catalogue
 from candlewick.serve.committer import Committer
-from candlewick.serve.connections import BoundedHttp, BoundedWebSocket, sweeping
-from candlewick.serve.door import Door
 from candlewick.serve.inbox import Inbox
-from candlewick.serve.limits import Rate
-from candlewick.serve.live import MOST_SYMBOLS
+from candlewick.serve.live.side import MOST_SYMBOLS
+from candlewick.serve.live.station import Station
 from candlewick.serve.logs import bounded_logs
-from candlewick.serve.metrics import Metrics
 from candlewick.serve.preload import preload
 from candlewick.serve.protocol import encode
-from candlewick.serve.sockets import Stream, Watch
-from candlewick.serve.station import Station
 from candlewick.serve.tape import Tape
 from candlewick.serve.upkeep import upkeep
+from candlewick.serve.web import limits
+from candlewick.serve.web.app import Asked, Status, application
+from candlewick.serve.web.auth import Guard, token_of
+from candlewick.serve.web.connections import BoundedHttp, BoundedWebSocket, sweeping
+from candlewick.serve.web.door import Door
+from candlewick.serve.web.limits import Rate
+from candlewick.serve.web.metrics import Metrics
+from candlewick.serve.web.sockets import Stream, Watch
 
 HOST, PORT = "127.0.0.1", 8765
 DRAIN_S = 10.0

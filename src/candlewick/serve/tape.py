@@ -9,7 +9,7 @@ from candlewick.core.errors import CandlewickError, DataError
 from candlewick.serve.inbox import Inbox
 from candlewick.serve.lines import Line, Reader
 from candlewick.serve.protocol import MOST_BARS, Answer, Bar
-from candlewick.serve.refusals import RefusalError
+from candlewick.serve.web.refusals import RefusalError
 
 _MOST_TOLD = 20
 _WAIT_S = 0.5

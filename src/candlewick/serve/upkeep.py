@@ -7,8 +7,8 @@ from candlewick.core.clock import elapsed_s
 from candlewick.core.errors import StorageError
 from candlewick.serve.committer import Committer
 from candlewick.serve.inbox import Inbox
-from candlewick.serve.snapshot import Snapshot
-from candlewick.serve.station import TURN_NS, Station
+from candlewick.serve.live.snapshot import Snapshot
+from candlewick.serve.live.station import TURN_NS, Station
 
 TICK_S, WATCHDOG_S = 1.0, 5.0
 _log = logging.getLogger("candlewick.serve")

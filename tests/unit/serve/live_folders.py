@@ -5,8 +5,8 @@ from pathlib import Path
 
 from candlewick.data.bars import Panel
 from candlewick.release.registry import Registry
+from candlewick.serve.live.recovery import recover
 from candlewick.serve.protocol import Bar
-from candlewick.serve.recovery import recover
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "release"))
 

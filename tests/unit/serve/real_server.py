@@ -11,8 +11,8 @@ import uvloop
 from websockets.sync.client import connect
 
 from candlewick.core.clock import elapsed_s
+from candlewick.serve.live.station import Station
 from candlewick.serve.server import Server, Settings, listening_at
-from candlewick.serve.station import Station
 
 TOKEN = "the-token-of-these-tests"
 HEADERS = {"authorization": f"Bearer {TOKEN}"}

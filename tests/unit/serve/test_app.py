@@ -14,9 +14,10 @@ from real_server import HEADERS, TOKEN, running, until
 from websockets.exceptions import InvalidStatus
 
 from candlewick.core.disk import Disk
-from candlewick.serve import app, limits, logs
-from candlewick.serve.auth import Guard
+from candlewick.serve import logs
 from candlewick.serve.protocol import Answers, encode
+from candlewick.serve.web import app, limits
+from candlewick.serve.web.auth import Guard
 
 
 class SlowDisk(Disk):

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from candlewick.core.clock import elapsed_ns
-from candlewick.serve import decode
-from candlewick.serve.decode import decode_bars
 from candlewick.serve.protocol import Bar, encode
-from candlewick.serve.refusals import RefusalError
+from candlewick.serve.web import decode
+from candlewick.serve.web.decode import decode_bars
+from candlewick.serve.web.refusals import RefusalError
 
 ONE = b'{"symbol":"BTC:USD","t":1700000000000000000,"values":{"open":1.5,"close":2},"source":"ccxt:binance"}'
 

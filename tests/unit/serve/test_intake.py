@@ -3,7 +3,7 @@
 import pytest
 
 from candlewick.core.clock import NS_PER_SECOND
-from candlewick.serve.intake import Last, Terms, refusal
+from candlewick.serve.live.intake import Last, Terms, refusal
 from candlewick.serve.protocol import Bar
 
 MINUTE = 60 * NS_PER_SECOND

@@ -2,9 +2,9 @@
 
 import pytest
 
-from candlewick.serve import limits
-from candlewick.serve.limits import Rate, length_of
-from candlewick.serve.refusals import RefusalError
+from candlewick.serve.web import limits
+from candlewick.serve.web.limits import Rate, length_of
+from candlewick.serve.web.refusals import RefusalError
 
 
 class Time:

@@ -15,10 +15,10 @@ from candlewick.release.bundle import open_bundle
 from candlewick.release.records import Gap, Late, Noticed, Revised, Taken
 from candlewick.runtime.choose import candidates, open_session
 from candlewick.runtime.replay import replay
-from candlewick.serve import snapshot, views
-from candlewick.serve.provenance import why
-from candlewick.serve.recovery import recover
-from candlewick.serve.replaying import retell
+from candlewick.serve.live import snapshot, views
+from candlewick.serve.live.provenance import why
+from candlewick.serve.live.recovery import recover
+from candlewick.serve.live.replaying import retell
 
 
 @pytest.fixture(params=["linear", "lstm"])
@@ -357,9 +357,9 @@ def test_verify_makes_every_forecast_again_and_tells_one_that_differs(plain, tmp
 def test_a_standby_that_cannot_keep_up_is_let_go_and_told(tmp_path, monkeypatch):
     import asyncio
 
-    from candlewick.serve.station import Station
+    from candlewick.serve.live.station import Station
 
-    monkeypatch.setattr("candlewick.serve.live._MOST_OWED", 10)
+    monkeypatch.setattr("candlewick.serve.live.side._MOST_OWED", 10)
     ids, panel = live_folder(tmp_path, count=2)
     clock = Hand(0)
     station = Station.open(tmp_path, clock=clock, wishes=("fp32", "1"))

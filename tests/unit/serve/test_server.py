@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 
 import httpx
 import msgspec
@@ -16,11 +17,13 @@ from real_server import running, until
 
 from candlewick.cli.main import call
 from candlewick.core import files
+from candlewick.core.errors import RemoteError
+from candlewick.release.registry import Registry
 from candlewick.serve import upkeep
 from candlewick.serve.admin import ask
 from candlewick.serve.client import Client
+from candlewick.serve.live.recovery import recover
 from candlewick.serve.protocol import Answers, encode
-from candlewick.serve.recovery import recover
 
 TOKEN = "the-token-of-a-process"
 
@@ -95,6 +98,41 @@ def test_it_says_where_it_is_and_ends_in_order_when_it_is_asked_to(own):
     kinds = [type(record).__name__ for _, record in live.journal.read()]
     assert kinds[-2:] == ["Stopped", "Started"]
     assert list((folder / "snapshots").glob("*.snapshot"))
+    live.journal.close()
+
+
+def test_asked_to_end_during_a_promotion_it_does_not_wait_for_the_child(own):
+    folder, bars, ids = own
+
+    def promote():
+        with suppress(RemoteError):  # the server ends
+            ask(folder, {"do": "promote", "release": ids[1]})
+
+    with process(folder) as server, Client(server.url, TOKEN, patience_s=0.0) as client:
+        client.post(bars[:50])
+        asking = threading.Thread(target=promote)
+        asking.start()
+        until(lambda: list(folder.glob(".warming-*")))
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+        assert time.monotonic() - began < 5
+        asking.join(20)
+    assert not list(folder.glob(".warming-*")), "nothing is left behind"
+    assert Registry(folder).aliases["champion"] == ids[0]
+
+
+def test_asked_to_end_twice_it_ends_at_once(own):
+    folder, bars, _ = own
+    with process(folder) as server, Client(server.url, TOKEN, patience_s=0.0) as client:
+        acknowledged = client.post(bars[:50])
+        server.process.send_signal(signal.SIGSTOP)  # so that both are there when it looks
+        server.process.send_signal(signal.SIGINT)
+        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGCONT)
+        assert server.process.wait(20) in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+    live = recover(folder, wishes=["fp32", "1"])
+    assert all(live.journal.get(answer.seq).t == answer.t for answer in acknowledged)
     live.journal.close()
 
 
@@ -219,8 +257,12 @@ def test_a_fault_beside_the_bars_does_not_end_their_being_answered(own, caplog):
 
 
 def test_nothing_is_unpickled_once_it_is_ready(own):
-    """An audit hook in a process of its own: bars, reading, a promotion and a rollback, and never a pickle."""
+    """An audit hook in a process of its own: bars, reading, promotions and a rollback, and never a pickle.
+
+    Also where a network follows a linear model, whose machine code this process has not run yet.
+    """
     folder, bars, ids = own
+    ids = [*ids, *live_folder(folder, "lstm", promote=False)[0]]
     code = f"""
 import sys
 sys.path[:0] = [{os.path.dirname(__file__)!r}]
@@ -236,8 +278,9 @@ with running(folder, clock=Hand({bars[-1].t + 1})) as server:
     assert server.post(body).status_code == 200
     for path in ("/v1/status", "/v1/forecasts", "/v1/journal", "/v1/releases", "/metrics", "/openapi.json", "/"):
         assert server.http.get(path).status_code == 200, path
-    assert ask(folder, {{"do": "promote", "release": {ids[1]!r}}})["ok"]
-    assert server.post(body).status_code == 200
+    for release in {ids[1:]!r}:
+        assert ask(folder, {{"do": "promote", "release": release}})["ok"]
+        assert server.post(body).status_code == 200
     assert ask(folder, {{"do": "rollback"}})["ok"]
     pickles = list(found)
     import pickle

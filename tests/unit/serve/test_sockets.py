@@ -10,9 +10,10 @@ from real_server import HEADERS, running, until
 from test_app import SlowDisk
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from candlewick.serve import inbox, limits, sockets
+from candlewick.serve import inbox
 from candlewick.serve.client import Client
 from candlewick.serve.protocol import encode
+from candlewick.serve.web import limits, sockets
 
 
 @pytest.fixture

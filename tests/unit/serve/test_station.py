@@ -10,8 +10,8 @@ from candlewick.core.errors import CandlewickError, ConfigError, StorageError
 from candlewick.release.gate import GateError
 from candlewick.release.records import Anchored, Serving, Taken
 from candlewick.release.registry import Registry
-from candlewick.serve.replaying import retell
-from candlewick.serve.station import Station
+from candlewick.serve.live.replaying import retell
+from candlewick.serve.live.station import Station
 
 
 class Feed:
@@ -222,7 +222,7 @@ def test_a_damaged_release_is_refused_and_the_champion_goes_on(served, tmp_path)
 
 
 def test_a_snapshot_is_taken_in_time_and_kept_to_two(served, tmp_path, monkeypatch):
-    monkeypatch.setattr("candlewick.serve.station.SNAPSHOT_BARS", 50)
+    monkeypatch.setattr("candlewick.serve.live.station.SNAPSHOT_BARS", 50)
     station, feed, _ = served
     written = []
     for _ in range(30):

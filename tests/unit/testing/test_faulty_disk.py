@@ -3,7 +3,7 @@
 import pytest
 
 from candlewick.core.errors import StorageError
-from candlewick.release import journal
+from candlewick.release import frames, journal
 from candlewick.release.journal import Journal
 from candlewick.testing.faulty_disk import FaultyDisk
 from candlewick.testing.journal_mutations import outcome
@@ -93,12 +93,12 @@ def histories(folder):
 
 
 def test_no_loss_of_power_keeps_a_journal_shut_whose_commit_had_several_frames(tmp_path, monkeypatch):
-    monkeypatch.setattr(journal, "_FRAME_BYTES", 400)
+    monkeypatch.setattr(frames, "_USUAL", 400)
     histories(tmp_path / "sound")
 
     def written(self, records):  # one sync for all: the second frame may be on the medium and the first not
         begin = self.durable + 1
-        for part in journal._parts(records):
+        for part in frames.parted(records):
             payload = self._encode([journal.msgspec.Raw(encoded) for _, encoded in part])
             frame, data = journal.framed(begin, len(part), self._last, payload)
             self._disk.write(self._handle, data)

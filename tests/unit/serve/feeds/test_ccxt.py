@@ -340,7 +340,7 @@ import sys
 from candlewick.serve.feeds import FEEDS
 for name in FEEDS.names():
     FEEDS.member(name)
-import candlewick.serve.client, candlewick.serve.live
+import candlewick.serve.client, candlewick.serve.live.side
 print({"ccxt", "redis", "polars", "torch"} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,12 +12,12 @@ from candlewick.core.words import duration
 from candlewick.release.journal import Journal
 from candlewick.release.records import Anchored, Columns, Gap, Late, Noticed, Revised, Serving, Taken, Told
 from candlewick.runtime.histogram import Histogram
-from candlewick.serve import history
-from candlewick.serve.followed import Followed, Rules, gap_mark, missing_before
-from candlewick.serve.intake import refusal
+from candlewick.serve.live import history
+from candlewick.serve.live.followed import Followed, Rules, gap_mark, missing_before
+from candlewick.serve.live.intake import refusal
+from candlewick.serve.live.resident import Begun, Resident, Step
+from candlewick.serve.live.warming import Warming
 from candlewick.serve.protocol import Answer, Bar, Outcome
-from candlewick.serve.resident import Begun, Resident, Step
-from candlewick.serve.warming import Warming
 
 MOST_SYMBOLS = 1024
 JUMP_NS = 2_000_000_000
@@ -31,7 +31,7 @@ Watcher = Callable[[str, Any], None]
 
 
 class Live:
-    """Instruments and releases of one live folder, as `serve.recovery.recover` makes them.
+    """Instruments and releases of one live folder, as `serve.live.recovery.recover` makes them.
 
     Attributes:
         journal: the truth. `offer` appends to it; the caller commits.

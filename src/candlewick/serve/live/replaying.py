@@ -11,8 +11,8 @@ from candlewick.release.journal import Journal
 from candlewick.release.publish import releases_folder
 from candlewick.release.records import Anchored, Columns, Late, Revised, Taken
 from candlewick.runtime.choose import Setting
-from candlewick.serve import history
-from candlewick.serve.resident import Begun, Resident
+from candlewick.serve.live import history
+from candlewick.serve.live.resident import Begun, Resident
 
 _TOLD_EVERY = 1_000
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from candlewick.core.clock import elapsed_s
-from candlewick.serve.refusals import RefusalError
+from candlewick.serve.web.refusals import RefusalError
 
 BODY_BYTES = 2**20
 HEAD_BYTES = 2**15

@@ -1,4 +1,4 @@
-"""The child process that loads a release (`serve.warm`), as the server sees it."""
+"""The child process that loads a release (`serve.live.warm`), as the server sees it."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ class Child:
     def __init__(self, asked: dict[str, Any], *, timeout_s: float) -> None:
         self._asked = asked
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the rest)
-        command = [sys.executable, "-m", "candlewick.serve.warm"]  # this interpreter, our own module
+        command = [sys.executable, "-m", "candlewick.serve.live.warm"]  # this interpreter, our own module
         self._process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=self._errors, text=True)  # noqa: S603
         self._late = Timer(timeout_s, self._process.kill)
         self._late.start()
@@ -65,6 +65,10 @@ class Child:
             self._process.stdin.close()
         if self._process.wait():
             raise self._failed()
+
+    def stop(self) -> None:
+        """Kill it; by any thread."""
+        self._process.kill()
 
     def _failed(self) -> Exception:
         self._process.wait()

@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import (
 )
 
 from candlewick.runtime.histogram import Histogram
-from candlewick.serve.live import Live
+from candlewick.serve.live.side import Live
 
 Gauge = Callable[[], float]
 

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from candlewick.serve.limits import BODY_BYTES, length_of, too_large
-from candlewick.serve.refusals import RefusalError
+from candlewick.serve.web.limits import BODY_BYTES, length_of, too_large
+from candlewick.serve.web.refusals import RefusalError
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]

@@ -22,11 +22,11 @@ from candlewick.release.gate import Asked, GateError, decide
 from candlewick.release.publish import releases_folder
 from candlewick.release.records import Stopped
 from candlewick.release.registry import Moved, Registry
-from candlewick.serve.live import MOST_SYMBOLS, Live
-from candlewick.serve.recovery import recover
-from candlewick.serve.resident import Resident
-from candlewick.serve.snapshot import Snapshot, Taking
-from candlewick.serve.warming import Warming
+from candlewick.serve.live.recovery import recover
+from candlewick.serve.live.resident import Resident
+from candlewick.serve.live.side import MOST_SYMBOLS, Live
+from candlewick.serve.live.snapshot import Snapshot, Taking
+from candlewick.serve.live.warming import Warming
 
 SNAPSHOT_BARS = 5_000
 """Bars after which a new snapshot is begun: as many are stepped again at a start."""
@@ -70,7 +70,7 @@ class Station:
         wishes: Sequence[str] = (), most_symbols: int = MOST_SYMBOLS, disk: Disk | None = None,
         progress: Progress | None = None,
     ) -> "Station":  # fmt: skip
-        """Recover what is in the folder; see `serve.recovery.recover`.
+        """Recover what is in the folder; see `serve.live.recovery.recover`.
 
         Raises:
             StorageError, ConfigError: as there.
@@ -185,6 +185,7 @@ class Station:
             await _caught_up(resident)
         except BaseException:
             live.warming = None
+            warming.stop()  # where it is not the child that failed: nobody waits for it any more
             raise
         return resident
 

@@ -10,8 +10,8 @@ from candlewick.evaluate.account import PaperAccount
 from candlewick.evaluate.costs import Costs, Fill
 from candlewick.evaluate.policies._base import Policy
 from candlewick.release.card import Card
-from candlewick.serve.intake import Last
-from candlewick.serve.resident import Step
+from candlewick.serve.live.intake import Last
+from candlewick.serve.live.resident import Step
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The child process that loads, verifies and warms a release: `python -m candlewick.serve.warm` with JSON as input."""
+"""The child process that loads, verifies and warms a release: `python -m candlewick.serve.live.warm`."""
 
 import json
 import os
@@ -14,10 +14,10 @@ from candlewick.release.publish import releases_folder
 from candlewick.release.records import Taken
 from candlewick.runtime.choose import Setting, candidates, choose
 from candlewick.runtime.exported import Exported
-from candlewick.serve import history
-from candlewick.serve.resident import Begun, Resident
-from candlewick.serve.snapshot import vars_of
-from candlewick.serve.states import States, save_states
+from candlewick.serve.live import history
+from candlewick.serve.live.resident import Begun, Resident
+from candlewick.serve.live.snapshot import vars_of
+from candlewick.serve.live.states import States, save_states
 
 _LOOK_S = 0.02
 

@@ -15,11 +15,11 @@ from candlewick.release.publish import releases_folder
 from candlewick.release.records import Anchored, Columns, Gap, Late, Noticed, Revised, Serving, Started, Taken
 from candlewick.release.registry import Registry
 from candlewick.runtime.choose import Setting
-from candlewick.serve import history, snapshot
-from candlewick.serve.followed import Followed, Rules, gap_mark
-from candlewick.serve.live import MOST_SYMBOLS, Live
-from candlewick.serve.resident import Begun, Resident
-from candlewick.serve.warm import setting_for
+from candlewick.serve.live import history, snapshot
+from candlewick.serve.live.followed import Followed, Rules, gap_mark
+from candlewick.serve.live.resident import Begun, Resident
+from candlewick.serve.live.side import MOST_SYMBOLS, Live
+from candlewick.serve.live.warm import setting_for
 
 LIBRARIES = ("candlewick", "numpy", "numba", "onnxruntime", "msgspec", "fastapi", "uvicorn")
 _TOLD_EVERY = 10_000

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from candlewick.serve.protocol import Bar, Bars
-from candlewick.serve.refusals import RefusalError
+from candlewick.serve.web.refusals import RefusalError
 
 _decoder = msgspec.json.Decoder(Bars)
 _REQUIRED = 3  # symbol, t, values
@@ -27,7 +27,7 @@ def decode_bars(body: bytes) -> list[Bar]:
     {'close': 1.5}
     >>> decode_bars(b'{"symbol": "A", "t": 1, "t": 2, "values": {"close": 1.5}}')
     Traceback (most recent call last):
-    candlewick.serve.refusals.RefusalError: the key 't' stands twice; which one is meant?
+    candlewick.serve.web.refusals.RefusalError: the key 't' stands twice; which one is meant?
     """
     try:
         found = _decoder.decode(body)

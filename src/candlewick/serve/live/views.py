@@ -10,11 +10,11 @@ import msgspec
 from candlewick.core.errors import DataError
 from candlewick.release.journal import Journal
 from candlewick.release.records import Taken
-from candlewick.serve import history
-from candlewick.serve.followed import Followed
-from candlewick.serve.live import Live, answered
+from candlewick.serve.live import history
+from candlewick.serve.live.followed import Followed
+from candlewick.serve.live.resident import Resident
+from candlewick.serve.live.side import Live, answered
 from candlewick.serve.protocol import Answer
-from candlewick.serve.resident import Resident
 
 MOST_BARS, MOST_RECORDS = 2_000, 1_000
 

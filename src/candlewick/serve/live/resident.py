@@ -15,9 +15,9 @@ from candlewick.release.bundle import Bundle
 from candlewick.runtime.choose import Setting, open_session
 from candlewick.runtime.engine import Engine
 from candlewick.runtime.state import Arrays
-from candlewick.serve.history import Known
-from candlewick.serve.intake import Terms
-from candlewick.serve.probe import Probe
+from candlewick.serve.live.history import Known
+from candlewick.serve.live.intake import Terms
+from candlewick.serve.live.probe import Probe
 from candlewick.serve.protocol import Bar
 
 

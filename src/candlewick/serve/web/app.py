@@ -11,15 +11,16 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from candlewick.core.errors import CandlewickError, DataError
-from candlewick.serve import openapi, views
-from candlewick.serve.auth import Guard, cookie_header
 from candlewick.serve.catalogue import Catalogue
-from candlewick.serve.door import unexpected
-from candlewick.serve.openapi import json_of, object_of
-from candlewick.serve.pages import CLOSED, SECURITY, pages
-from candlewick.serve.provenance import why
-from candlewick.serve.refusals import RefusalError, described, not_ready
-from candlewick.serve.station import Station
+from candlewick.serve.live import views
+from candlewick.serve.live.provenance import why
+from candlewick.serve.live.station import Station
+from candlewick.serve.web import openapi
+from candlewick.serve.web.auth import Guard, cookie_header
+from candlewick.serve.web.door import unexpected
+from candlewick.serve.web.openapi import json_of, object_of
+from candlewick.serve.web.pages import CLOSED, SECURITY, pages
+from candlewick.serve.web.refusals import RefusalError, described, not_ready
 
 _STATUS_S = 0.25
 _SCANNED, _PAGE = 200, 100

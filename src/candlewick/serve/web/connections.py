@@ -11,8 +11,8 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from candlewick.serve import limits
-from candlewick.serve.refusals import RefusalError
+from candlewick.serve.web import limits
+from candlewick.serve.web.refusals import RefusalError
 
 _SWEEP_S = 1.0
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from candlewick.serve.protocol import Answer, Answers, Bar, Problem
-from candlewick.serve.refusals import described
+from candlewick.serve.web.refusals import described
 
 _REF = "#/components/schemas/{name}"
 ABOUT = """Bars in, forecasts out. Times are int64 nanoseconds since 1970 UTC; a bar's time is its close.

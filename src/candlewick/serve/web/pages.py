@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
 from candlewick.core.errors import MissingDependencyError
-from candlewick.serve.refusals import RefusalError
+from candlewick.serve.web.refusals import RefusalError
 
 _TYPES = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
@@ -99,7 +99,7 @@ def pages() -> APIRouter:
 
 
 def _assets() -> Iterator[tuple[str, _Asset]]:
-    for part in sorted(files("candlewick.serve.page").iterdir(), key=lambda one: one.name):
+    for part in sorted(files("candlewick.serve.web.page").iterdir(), key=lambda one: one.name):
         kind = _TYPES.get(Path(part.name).suffix)
         if kind is not None:
             path = "/" if part.name == "index.html" else f"/assets/{part.name}"

@@ -11,16 +11,17 @@ from typing import Any
 
 import msgspec
 
-from candlewick.serve import limits, views
-from candlewick.serve.asgi import GoneError, Receive, Scope, Send
 from candlewick.serve.committer import Committer
-from candlewick.serve.decode import decode_bars
-from candlewick.serve.door import client_of
 from candlewick.serve.inbox import Inbox
-from candlewick.serve.limits import Rate
-from candlewick.serve.live import Live
+from candlewick.serve.live import views
+from candlewick.serve.live.side import Live
 from candlewick.serve.protocol import Answer, Answers, Bar, Durable, Problem, encode
-from candlewick.serve.refusals import RefusalError
+from candlewick.serve.web import limits
+from candlewick.serve.web.asgi import GoneError, Receive, Scope, Send
+from candlewick.serve.web.decode import decode_bars
+from candlewick.serve.web.door import client_of
+from candlewick.serve.web.limits import Rate
+from candlewick.serve.web.refusals import RefusalError
 
 STATUS_S = 2.0
 _json = msgspec.json.Encoder().encode

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from candlewick.core.errors import ConfigError, StorageError
-from candlewick.serve.refusals import RefusalError
+from candlewick.serve.web.refusals import RefusalError
 
 VARIABLE, FILE = "CANDLEWICK_TOKEN", "token"
 COOKIE = "candlewick"
@@ -18,7 +18,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 SHORTEST, LONGEST = 16, 1_024
 """Characters of a token that somebody chose."""
 
-_MOST_SESSIONS, _MOST_KEYS = 64, 16
+_MOST_KEYS = 16
 _READS = {"GET", "HEAD"}
 _TOKEN = re.compile(r"[!-~]+")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:@/\s]+)(:\d{1,5})?", re.IGNORECASE)
@@ -84,7 +84,7 @@ class Guard:
     def __init__(self, token: str, *, hosts: Iterable[str] = ()) -> None:
         self._bearer = b"Bearer " + token.encode("ascii")
         self.hosts = frozenset(name.lower() for name in (*LOOPBACK, *hosts))
-        self._sessions: OrderedDict[bytes, None] = OrderedDict()
+        self._signing = token.encode("ascii")
         self._keys: OrderedDict[str, None] = OrderedDict()
 
     def key(self) -> str:
@@ -96,7 +96,7 @@ class Guard:
         return key
 
     def opened(self, key: str) -> str:
-        """The value of the cookie that a key is worth.
+        """The value of the cookie that a key is worth, good until the token is another one.
 
         Raises:
             RefusalError: it was used, or there was none.
@@ -107,11 +107,8 @@ class Guard:
                 "prints it when it starts, and `candlewick serve --link` asks a running one for it.",
             )  # fmt: skip
         del self._keys[key]
-        session = secrets.token_urlsafe(32)
-        self._sessions[session.encode()] = None
-        while len(self._sessions) > _MOST_SESSIONS:
-            self._sessions.popitem(last=False)
-        return session
+        nonce = secrets.token_urlsafe(16)
+        return f"{nonce}.{self._signed(nonce)}"
 
     def require_host(self, named: list[bytes]) -> None:
         """Refuse a request for another host: a web page that calls its own name 127.0.0.1 is kept out by that.
@@ -164,13 +161,19 @@ class Guard:
         )  # fmt: skip
 
     def _has_session(self, cookies: list[bytes]) -> bool:
-        # Looked up by value: what could be learnt of 256 random bits by timing a dictionary is nothing.
         for cookie in cookies:
             for pair in cookie.split(b";"):
                 name, _, value = pair.strip().partition(b"=")
-                if name.startswith(COOKIE.encode()) and value in self._sessions:
+                nonce, _, signed = value.decode("latin-1").partition(".")
+                if name.startswith(COOKIE.encode()) and hmac.compare_digest(
+                    signed.encode("latin-1"), self._signed(nonce).encode()
+                ):
                     return True
         return False
+
+    def _signed(self, nonce: str) -> str:
+        # A session is remembered by nobody, so that it outlasts a restart: it is good for as long as the token is.
+        return hmac.new(self._signing, b"session " + nonce.encode("latin-1"), "sha256").hexdigest()
 
 
 def cookie_header(session: str, host: bytes) -> bytes:

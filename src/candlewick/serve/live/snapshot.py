@@ -11,10 +11,10 @@ from candlewick.core.errors import StorageError
 from candlewick.release.journal import Journal
 from candlewick.runtime.choose import Setting
 from candlewick.runtime.state import Arrays
-from candlewick.serve.followed import Followed
-from candlewick.serve.live import Live
-from candlewick.serve.resident import Begun, Resident
-from candlewick.serve.states import read, under, write
+from candlewick.serve.live.followed import Followed
+from candlewick.serve.live.resident import Begun, Resident
+from candlewick.serve.live.side import Live
+from candlewick.serve.live.states import read, under, write
 
 FOLDER, KEPT = "snapshots", 2
 _FLOATS = ("held", "position", "equity")

@@ -1,9 +1,9 @@
 """A release on its way into memory: loaded, verified and warmed in a process of its own, then caught up here.
 
 What holds the interpreter's lock for long, and what a foreign model may do to its process, is done by the child
-(`serve.warm`). Once the child has verified and warmed it, this process opens the same bundle in a thread, while the
-child follows the journal; then the child leaves the states of all instruments in a file. The few bars that came after
-are stepped by whoever owns the live side, between those that are answered.
+(`warm.py`). Once the child has verified and warmed it, this process opens the same bundle in a thread, while the child
+follows the journal; then the child leaves the states of all instruments in a file. The few bars that came after are
+stepped by whoever owns the live side, between those that are answered.
 """
 
 import tempfile
@@ -18,9 +18,9 @@ from candlewick.core.failpoint import reached
 from candlewick.release.bundle import open_bundle
 from candlewick.release.publish import releases_folder
 from candlewick.runtime.choose import Setting
-from candlewick.serve.child import Child, LateError
-from candlewick.serve.resident import Begun, Resident
-from candlewick.serve.states import States, load_states
+from candlewick.serve.live.child import Child, LateError
+from candlewick.serve.live.resident import Begun, Resident
+from candlewick.serve.live.states import States, load_states
 
 IDLE_S, TIMEOUT_S = 60, 300
 """How long the child may take with what nobody else wants of the processor, and then with a share of it."""
@@ -44,10 +44,18 @@ class Warming:
         self.backlog: deque[tuple[str, int, dict[str, float]]] = deque()
         self._folder, self._symbols, self._members = folder, list(symbols), list(members)
         self._setting, self._wishes = setting, list(wishes)
+        self._child: Child | None = None
+        self._stopped = False
 
     def owe(self, symbol: str, t: int, values: dict[str, float]) -> None:
         """A bar that came meanwhile."""
         self.backlog.append((symbol, t, values))
+
+    def stop(self) -> None:
+        """Let `run` end soon, with an error; by any thread."""
+        self._stopped = True
+        if self._child is not None:
+            self._child.stop()
 
     def run(self) -> Resident:
         """The release in memory, warm, and with a backlog of the newest bars; takes seconds.
@@ -71,6 +79,9 @@ class Warming:
         with tempfile.TemporaryDirectory(prefix=".warming-", dir=self._folder) as place:
             out = Path(place) / "states"
             with Child(self._asked(out, idle), timeout_s=timeout_s) as child:
+                self._child = child
+                if self._stopped:
+                    child.stop()
                 setting = child.setting()
                 reached("warming.loaded")
                 # What the child did unharmed is done here; it follows the journal meanwhile.

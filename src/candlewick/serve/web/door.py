@@ -4,8 +4,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from candlewick.serve import limits
-from candlewick.serve.asgi import (
+from candlewick.serve.inbox import Inbox
+from candlewick.serve.protocol import Answers, encode
+from candlewick.serve.web import limits
+from candlewick.serve.web.asgi import (
     GoneError,
     Head,
     Message,
@@ -18,12 +20,10 @@ from candlewick.serve.asgi import (
     reply,
     require_json,
 )
-from candlewick.serve.auth import Guard
-from candlewick.serve.decode import decode_bars
-from candlewick.serve.inbox import Inbox
-from candlewick.serve.limits import Rate
-from candlewick.serve.protocol import Answers, encode
-from candlewick.serve.refusals import RefusalError
+from candlewick.serve.web.auth import Guard
+from candlewick.serve.web.decode import decode_bars
+from candlewick.serve.web.limits import Rate
+from candlewick.serve.web.refusals import RefusalError
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 BARS = "/v1/bars"

@@ -8,8 +8,8 @@ from candlewick.release.bundle import read_card
 from candlewick.release.journal import Journal
 from candlewick.release.publish import releases_folder
 from candlewick.release.records import Anchored, Late, Revised, Taken
-from candlewick.serve import history
-from candlewick.serve.views import plain
+from candlewick.serve.live import history
+from candlewick.serve.live.views import plain
 
 
 def why(folder: Path, symbol: str, t: int, *, journal: Journal | None = None) -> dict[str, Any]:
