@@ -82,12 +82,14 @@ def test_a_step_allocates_nothing_that_stays():
     rows = [(int(t), row.copy()) for t, row in zip(BARS.t, BARS.values, strict=True)]
     for t, row in rows:
         live.step(t, row)
-    tracemalloc.start()
-    for t, row in rows:
-        live.step(t, row)
-    grown, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert grown < 2000
+    grown = []
+    for _ in range(3):  # other threads may allocate meanwhile, but not each time
+        tracemalloc.start()
+        for t, row in rows:
+            live.step(t, row)
+        grown.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    assert min(grown) < 2000
 
 
 def test_a_live_row_may_be_a_list():
