@@ -63,7 +63,7 @@ def trial(asked: argparse.Namespace, rate: float, *, swaps: int, rollbacks: int)
         sync = disk_sync_ms(live)
         known = server.get("/v1/status")[1]["journal"]["seq"]
         loading = load(server, rate, asked.symbols, seconds, end)
-        while server.get("/v1/status")[1]["journal"]["seq"] == known:
+        while server.get("/v1/status")[1]["journal"]["seq"] == known and loading.poll() is None:
             time.sleep(0.5)
         time.sleep(2)
         memory = [server.resident()]

@@ -6,6 +6,7 @@ the disk. When a journal is opened, an unfinished last frame is cut off; anythin
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
@@ -62,10 +63,8 @@ class Journal:
         self._handle, self._size, self._last = -1, 0, ORIGIN
         self._frame: tuple[int, list[Any]] = (-1, [])
         self._loaded: dict[int, Columns] = {}
-        try:
+        with self._opening():
             self._open()
-        except OSError as error:
-            raise StorageError(f"the journal {self.folder} could not be opened: {error.strerror or error}.") from error
 
     def append(self, record: Any) -> int:
         """Take a record in, to be written by the next commit; gives its seq.
@@ -176,11 +175,12 @@ class Journal:
             StorageError: as where it was opened.
         """
         places = self._places
-        if len(places) and self._segment(places.first + len(places)).exists():
-            self._open()  # a new segment was begun
-        elif self._segment(places.first).exists():
-            self._last, self._size = self._scanned(places, self._last, last=True, begin=self._size)
-            self.seq = self.durable = places.first + len(places) - 1
+        with self._opening():
+            if len(places) and self._segment(places.first + len(places)).exists():
+                self._open()  # a new segment was begun
+            elif self._segment(places.first).exists():
+                self._last, self._size = self._scanned(places, self._last, last=True, begin=self._size)
+                self.seq = self.durable = places.first + len(places) - 1
         return self.seq
 
     def verify(self) -> int:
@@ -220,6 +220,13 @@ class Journal:
 
     def _segment(self, first: int) -> Path:
         return self.folder / f"{first:016d}.segment"
+
+    @contextmanager
+    def _opening(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(f"the journal {self.folder} could not be opened: {error.strerror or error}.") from error
 
     def _open(self) -> None:
         if self._writes:

@@ -10,6 +10,7 @@ from candlewick.core.errors import CandlewickError, ConfigError, StorageError
 from candlewick.release.gate import GateError
 from candlewick.release.records import Anchored, Serving, Taken
 from candlewick.release.registry import Registry
+from candlewick.serve.live import warming
 from candlewick.serve.live.replaying import retell
 from candlewick.serve.live.station import Station
 
@@ -191,6 +192,18 @@ def without_volume(bar):
     import msgspec
 
     return msgspec.structs.replace(bar, values={k: v for k, v in bar.values.items() if k != "volume"})
+
+
+def test_a_child_that_idle_time_is_too_little_for_is_given_a_share(served, monkeypatch):
+    station, feed, ids = served
+    feed.post(100)
+    monkeypatch.setattr(warming, "IDLE_S", 0.05)
+    assert changing(feed, station.promote(ids[1]))["release"] == ids[1]
+    monkeypatch.setattr(warming, "TIMEOUT_S", 0.05)
+    with pytest.raises(StorageError, match="not loaded and warmed within"):
+        changing(feed, station.promote(ids[2]))
+    assert station.live.champion.id == ids[1]
+    assert station.live.warming is None
 
 
 def test_only_one_change_at_a_time(served):

@@ -25,14 +25,15 @@ class Child:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the rest)
         command = [sys.executable, "-m", "candlewick.serve.live.warm"]  # this interpreter, our own module
         self._process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=self._errors, text=True)  # noqa: S603
-        self._late = Timer(timeout_s, self._process.kill)
-        self._late.start()
+        self._late = False
+        self._timer = Timer(timeout_s, self._end_late)
+        self._timer.start()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._late.cancel()
+        self._timer.cancel()
         self._process.kill()
         self._process.__exit__(*raised)  # type: ignore[arg-type]
         self._errors.close()
@@ -70,9 +71,13 @@ class Child:
         """Kill it; by any thread."""
         self._process.kill()
 
+    def _end_late(self) -> None:
+        self._late = True  # before it ends, so that whoever waits for that knows why
+        self._process.kill()
+
     def _failed(self) -> Exception:
         self._process.wait()
-        if self._late.finished.is_set():
+        if self._late:
             return LateError()
         self._errors.seek(0)
         said = self._errors.read().strip().splitlines()[-1:] or [f"it ended with {self._process.returncode}"]

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from candlewick.release.journal import Journal
 from candlewick.release.places import NOWHERE, Key
 from candlewick.release.records import Anchored, Columns, Late, Record, Revised, Taken
@@ -82,8 +80,3 @@ def usable(bars: list[Known], names: Mapping[int, tuple[str, ...]], columns: tup
     fits = [set(columns) <= set(names[bar.columns]) for bar in bars]
     first = len(fits) - fits[::-1].index(False) if False in fits else 0
     return bars[first:]
-
-
-def row(bar: Known, places: list[int]) -> np.ndarray:
-    """float64 (columns,), the values at these places."""
-    return np.array([bar.values[place] for place in places])

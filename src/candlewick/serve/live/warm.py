@@ -4,6 +4,7 @@ import json
 import os
 import select
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -121,9 +122,10 @@ def main() -> int:
 def _stand_back(idle: bool) -> None:
     # The server's own steps come first: at once where this one only takes what is idle, else more often.
     if idle and hasattr(os, "SCHED_IDLE"):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    else:
-        os.nice(10)
+        with suppress(OSError):  # a sandbox may not let it
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            return
+    os.nice(10)
 
 
 if __name__ == "__main__":

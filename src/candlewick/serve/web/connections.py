@@ -17,13 +17,30 @@ from candlewick.serve.web.refusals import RefusalError
 _SWEEP_S = 1.0
 
 
-class BoundedHttp(HttpToolsProtocol):
+class _Read(asyncio.Protocol):
+    """A connection whose client has to read what it is told."""
+
+    loop: asyncio.AbstractEventLoop
+    _blocked: float | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._blocked = self.loop.time()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._blocked = None
+
+    def _is_read(self, now: float) -> bool:
+        return self._blocked is None or now - self._blocked <= limits.WRITE_S
+
+
+class BoundedHttp(_Read, HttpToolsProtocol):
     """HTTP/1.1 with a bound on the head, on the request as a whole, and on the time of each."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._since: float | None = None
-        self._blocked: float | None = None
         self._in_head, self._completed = True, False
         self._head = self._read = 0  # bytes of the request that is not complete yet
 
@@ -59,17 +76,9 @@ class BoundedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._refuse(RefusalError(400, "not_http", "what came is not HTTP."))
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._blocked = self.loop.time()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._blocked = None
-
     def sweep(self, now: float) -> None:
         """Close the connection where the client has had its time."""
-        if self._blocked is not None and now - self._blocked > limits.WRITE_S:
+        if not self._is_read(now):
             self.transport.abort()
         elif self._since is not None and now - self._since > limits.REQUEST_S and self._reads:
             self._refuse(RefusalError(408, "too_slow", f"a request has to be here within {limits.REQUEST_S:.0f} s."))
@@ -92,20 +101,8 @@ class BoundedHttp(HttpToolsProtocol):
         self.transport.close()
 
 
-class BoundedWebSocket(WebSocketsSansIOProtocol):
+class BoundedWebSocket(_Read, WebSocketsSansIOProtocol):
     """A WebSocket whose client has to read what it is told."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._blocked: float | None = None
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._blocked = self.loop.time()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._blocked = None
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -119,7 +116,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
 
     def sweep(self, now: float) -> None:
         """Close the connection where the client does not read."""
-        if self._blocked is not None and now - self._blocked > limits.WRITE_S:
+        if not self._is_read(now):
             self.transport.abort()
 
 
