@@ -36,9 +36,11 @@ rivals: $(VENV)/.ready-bench
 bench rivals:
 	set -e; for name in $(MEASURED); do echo "== $$name"; $(BIN)/python benchmarks/speed/$$name.py; done
 
-# The live side with the published network: swaps under load, kill -9, throughput, restarts, hostile requests. An hour.
+# The live side: with the published network swaps under load, kill -9, throughput, restarts; hostile requests, mutated
+# journals and folders, simulated market days. Two hours.
 live: $(VENV)/.ready-test
-	set -e; for name in live/swaps live/throughput live/restart live/hostile live/kills; do \
+	set -e; for name in live/swaps live/throughput live/restart live/hostile live/kills \
+		claims/journal_mutations claims/folder_mutations claims/market_days; do \
 		echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 # Pins only: no host names, no local version labels and no CUDA libraries, so that any index and any build of torch fits.

@@ -283,6 +283,8 @@ def test_a_session_needs_an_origin_for_a_websocket(shared):
         ("GET", "/v1/why?symbol=A&t=1", 404, "symbol"), ("GET", "/v1/journal?since=x", 422, "invalid"),
         ("GET", "/v1/why?symbol=A%0A&t=1", 422, "invalid"), ("POST", "/v1/bars?wait=maybe", 422, "invalid"),
         ("POST", "/v1/bars?wait=false&wait=true", 422, "invalid"), ("POST", "/v1/bars", 400, "not_json"),
+        ("GET", "/v1/forecasts?sinse=5", 422, "invalid"), ("GET", "/v1/forecasts?since=5&since=6", 422, "invalid"),
+        ("GET", "/v1/status?x", 422, "invalid"), ("GET", "/v1/releases?=null", 422, "invalid"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused(shared, method, path, status, code):

@@ -234,8 +234,10 @@ def test_a_damaged_release_is_refused_and_the_champion_goes_on(served, tmp_path)
     assert feed.answers[-1].release == ids[0]
 
 
-def test_a_snapshot_is_taken_in_time_and_kept_to_two(served, tmp_path, monkeypatch):
-    monkeypatch.setattr("candlewick.serve.live.station.SNAPSHOT_BARS", 50)
+@pytest.mark.parametrize(("reason", "much"), [("SNAPSHOT_BARS", 50), ("SNAPSHOT_STEPPED_NS", 200_000)])
+def test_a_snapshot_is_taken_in_time_and_kept_to_two(served, tmp_path, monkeypatch, reason, much):
+    """Before many bars, or a few that take long, would have to be stepped again."""
+    monkeypatch.setattr(f"candlewick.serve.live.station.{reason}", much)
     station, feed, _ = served
     written = []
     for _ in range(30):
@@ -250,6 +252,18 @@ def test_a_snapshot_is_taken_in_time_and_kept_to_two(served, tmp_path, monkeypat
     assert len(written) >= 4
     names = sorted(int(path.stem) for path in (tmp_path / "snapshots").iterdir())
     assert names == written[-2:]
+
+
+def test_a_start_leaves_a_snapshot_so_that_the_next_one_is_quick(served, tmp_path):
+    station, feed, _ = served
+    feed.post(30)
+    station.live.journal.commit()
+    station.live.journal.close()
+    again = Station.open(tmp_path, clock=feed.clock)
+    while again.settle(10**9):
+        pass
+    assert again.snapshot().position == again.live.journal.seq
+    again.live.journal.close()
 
 
 def test_the_watchdog_runs_the_real_predict_path(served):

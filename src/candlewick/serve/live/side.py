@@ -42,6 +42,7 @@ class Live:
         names: names of bars' values by their number.
         outcomes: bars by outcome; `statuses`: forecasts by status.
         latency: histograms of the engine's stages and of `offer` as a whole, in ns.
+        stepped_ns: time for which the champion was stepped since the start.
         feeds: of each source, counts by outcome and when it was heard last.
         troubles: of each instrument followed, bars refused, come twice or missing in gaps since the start.
         alarm: why the watchdog does not trust the predict path; "" where it does.
@@ -62,6 +63,7 @@ class Live:
         self.outcomes: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.latency: dict[str, Histogram] = {}
+        self.stepped_ns = 0
         self.feeds: dict[str, dict[str, int]] = {}
         self.troubles: dict[str, Counter[str]] = {}
         self.alarm = ""
@@ -275,6 +277,7 @@ class Live:
     def _timed(self, step: Step, began: int) -> dict[str, float]:
         stages = ("features", "scale", "model", "decode", "engine", "offer")
         durations = (*step.durations, elapsed_ns() - began)
+        self.stepped_ns += step.durations[-1]
         timings = {}
         for stage, ns in zip(stages, durations, strict=True):
             self.latency.setdefault(stage, Histogram()).add(ns)

@@ -28,12 +28,9 @@ from candlewick.serve.live.side import MOST_SYMBOLS, Live
 from candlewick.serve.live.snapshot import Snapshot, Taking
 from candlewick.serve.live.warming import Warming
 
-SNAPSHOT_BARS = 5_000
-"""Bars after which a new snapshot is begun: as many are stepped again at a start."""
-
-SNAPSHOT_NS = 60_000_000_000
-"""Time after which one is begun if any bar came."""
-
+SNAPSHOT_BARS, SNAPSHOT_STEPPED_NS, SNAPSHOT_NS = 5_000, 500_000_000, 60_000_000_000
+"""A new snapshot is begun after so many bars, after so much time in their steps, and after a minute if any came: what
+came since the newest one is stepped again at a start, once more where there is a release to go back to."""
 
 TURN_NS = 300_000
 """How long the loop is kept at a time by work that may wait."""
@@ -61,8 +58,8 @@ class Station:
         self.started = live.clock()
         self._changing = asyncio.Lock()
         self._taking: Taking | None = None
-        self._taken = live.journal.seq
-        self._taken_at = elapsed_ns()
+        # One is due at once: it spares the next start the bars that this one has stepped again.
+        self._taken, self._taken_stepped, self._taken_at = -1, 0, 0
 
     @classmethod
     def open(
@@ -86,13 +83,12 @@ class Station:
             return True
         if self.live.warming is not None:
             return False
-        if self._taking is None and self._due():
+        if self._due() if self._taking is None else self._taking.spoilt:
             self._taking = Taking(self.live)
+            self._taken, self._taken_stepped = self.live.journal.seq, self.live.stepped_ns
+            self._taken_at = elapsed_ns()
         if self._taking is None:
             return False
-        if self._taking.spoilt:
-            self._taking = None
-            return True
         self._taking.go_on(most_ns)
         return not self._taking.copied
 
@@ -101,7 +97,6 @@ class Station:
         if self._taking is None or not self._taking.done:
             return None
         done, self._taking = self._taking.finished(), None
-        self._taken, self._taken_at = self.live.journal.seq, elapsed_ns()
         return done
 
     def close(self) -> None:
@@ -159,9 +154,12 @@ class Station:
             return await self._swapped(resident, moved, began)
 
     def _due(self) -> bool:
-        came = self.live.journal.seq - self._taken
-        return self.live.champion is not None and (
-            came >= SNAPSHOT_BARS or (came > 0 and elapsed_ns() - self._taken_at > SNAPSHOT_NS)
+        live = self.live
+        came = live.journal.seq - self._taken
+        return live.champion is not None and (
+            came >= SNAPSHOT_BARS
+            or live.stepped_ns - self._taken_stepped > SNAPSHOT_STEPPED_NS
+            or (came > 0 and elapsed_ns() - self._taken_at > SNAPSHOT_NS)
         )
 
     def _one_change(self) -> asyncio.Lock:

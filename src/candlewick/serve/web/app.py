@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
@@ -64,8 +64,10 @@ def application(asked: Asked) -> FastAPI:
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _health(app, asked)
-    _reading(app, asked)
-    _history(app, asked)
+    v1 = APIRouter(prefix="/v1", dependencies=[Depends(_only_known)])
+    _reading(v1, asked)
+    _history(v1, asked)
+    app.include_router(v1)
     _browser(app, asked)
     _errors(app)
     return app
@@ -92,6 +94,16 @@ class Status:
             self._told = {**told, "ready": not reasons, "reasons": list(reasons)}
             self._made = now
         return self._told
+
+
+async def _only_known(request: Request) -> None:
+    """A parameter that is misspelt or given twice is refused, so that nobody takes what is told for what was meant."""
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    given = [name for name, _ in request.query_params.multi_items()]
+    wrong = next((name for name in given if name not in known or given.count(name) > 1), None)
+    if wrong is not None:
+        told = "is given twice" if wrong in known else f"is not known here; there are: {', '.join(known) or 'none'}"
+        raise RefusalError(422, "invalid", f"the parameter {wrong!r} {told}.")
 
 
 def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -127,27 +139,27 @@ def _health(app: FastAPI, asked: Asked) -> None:
         return Response(text, media_type=kind)
 
 
-def _reading(app: FastAPI, asked: Asked) -> None:
+def _reading(v1: APIRouter, asked: Asked) -> None:
     live, status = asked.station.live, Status(asked)
     listed: dict[str, Any] = {"type": "array", "items": {"type": "object"}}
 
-    @app.get(
-        "/v1/status", summary="Champion, instruments, journal, latency, feeds.",
+    @v1.get(
+        "/status", summary="Champion, instruments, journal, latency, feeds.",
         responses={200: json_of(object_of("now", "ready", "reasons", "champion", "symbols", "journal"), "now"),
-                   **_refusals()},
+                   **_refusals(422)},
     )  # fmt: skip
     async def get_status() -> Response:
         return encoded(status.told())
 
-    @app.get(
-        "/v1/releases", summary="Releases, aliases, and what was promoted when.",
-        responses={200: json_of(object_of("releases", "aliases", "history", releases=listed), "all"), **_refusals()},
+    @v1.get(
+        "/releases", summary="Releases, aliases, and what was promoted when.",
+        responses={200: json_of(object_of("releases", "aliases", "history", releases=listed), "all"), **_refusals(422)},
     )  # fmt: skip
     async def get_releases() -> Response:
         return encoded(await asyncio.get_running_loop().run_in_executor(None, asked.catalogue.releases))
 
-    @app.get(
-        "/v1/bars", summary="The newest bars of an instrument and their answers, oldest first.",
+    @v1.get(
+        "/bars", summary="The newest bars of an instrument and their answers, oldest first.",
         responses={200: json_of(object_of("symbol", "events", events=listed), "bars"), **_refusals(404, 422)},
     )  # fmt: skip
     async def get_bars(symbol: Symbol, count: Count = 200) -> Response:
@@ -165,8 +177,8 @@ def _reading(app: FastAPI, asked: Asked) -> None:
             await asyncio.sleep(0)  # bars that come go first
         return encoded({"symbol": symbol, "events": found})
 
-    @app.get(
-        "/v1/why", summary="Which release made a forecast, from which data and seed.",
+    @v1.get(
+        "/why", summary="Which release made a forecast, from which data and seed.",
         responses={200: json_of(object_of("forecast", "release", "anchor", "since"), "provenance"),
                    **_refusals(404, 422)},
     )  # fmt: skip
@@ -177,14 +189,14 @@ def _reading(app: FastAPI, asked: Asked) -> None:
             raise RefusalError(404, "symbol", str(error)) from error
 
 
-def _history(app: FastAPI, asked: Asked) -> None:
+def _history(v1: APIRouter, asked: Asked) -> None:
     live = asked.station.live
     answers = {"type": "array", "items": {"$ref": "#/components/schemas/Answer"}}
     records = {"type": "array", "items": object_of("seq", "kind")}
     place = {"type": "integer"}
 
-    @app.get(
-        "/v1/forecasts", summary="Forecasts from a place in the journal on.",
+    @v1.get(
+        "/forecasts", summary="Forecasts from a place in the journal on.",
         responses={200: json_of(object_of("forecasts", "next", forecasts=answers, next=place), "oldest first"),
                    **_refusals(422)},
     )  # fmt: skip
@@ -202,8 +214,8 @@ def _history(app: FastAPI, asked: Asked) -> None:
             await asyncio.sleep(0)
         return encoded({"forecasts": found, "next": following})
 
-    @app.get(
-        "/v1/journal", summary="Records of the journal.",
+    @v1.get(
+        "/journal", summary="Records of the journal.",
         responses={200: json_of(object_of("records", "next", records=records, next=place), "oldest first"),
                    **_refusals(422)},
     )  # fmt: skip
