@@ -40,7 +40,7 @@ def experiment(seed: int, model: Any = None) -> cw.Experiment:
 
 
 def releases(place: Path, count: int, model: Any = None) -> tuple[Path, list[str]]:
-    """A live folder below `place` with releases of so many runs, each made once and kept there; none is champion yet."""
+    """A live folder below `place` with releases of so many runs, each made once and kept there; none is champion."""
     live = place / "live"
     shutil.rmtree(live, ignore_errors=True)
     ids = []
