@@ -34,6 +34,9 @@ from candlewick.serve.live.replaying import retell
 SERVER_POINTS = ("journal.write", "journal.sync", "journal.synced", "swap.moved", "swap.recorded", "warming.loaded",
                  "registry.move")  # fmt: skip
 RELEASE_POINTS = ("release.file", "release.sealed", "release.renamed")
+LAST, LONGEST_S = 3, 180.0
+"""Failpoints kill when they are reached for the first time and for this one, which takes so long at most."""
+
 SYMBOLS = 5
 
 
@@ -75,11 +78,11 @@ class Trial:
             return
         self.ready.append(server.ready_s)
         self.look(server)
-        changing = threading.Thread(target=self.change, args=(server,))
+        changing = threading.Thread(target=self.change, args=(server, LAST if failpoint else 1))
         if kind == "promote":
             changing.start()
         if failpoint:
-            while server.alive and time.perf_counter() - self._began < 60:
+            while server.alive and time.perf_counter() - self._began < LONGEST_S:
                 self.post(server, 1.0)
         else:
             self.post(server, float(self.random.uniform(0.05, 4.0 if kind == "promote" else 1.0)))
@@ -92,19 +95,20 @@ class Trial:
         server.gone()
         self.kinds[failpoint or kind] += 1
 
-    def change(self, server: Running) -> None:
-        """Promote some other release; whichever of the two may serve until the answer is there."""
-        current = Registry(self.live).aliases["champion"]
-        target = str(self.random.choice([one for one in self.ids if one != current]))
-        self.may_be = {current, target}
-        try:
-            answer = server.ask(do="promote", release=target, alias="champion", reason="a trial")
+    def change(self, server: Running, times: int) -> None:
+        """Promote some other release, so often; whichever of the two may serve until the answer is there."""
+        for _ in range(times):
+            current = Registry(self.live).aliases["champion"]
+            target = str(self.random.choice([one for one in self.ids if one != current]))
+            self.may_be = {current, target}
+            try:
+                answer = server.ask(do="promote", release=target, alias="champion", reason="a trial")
+            except Exception:
+                return
             if answer.get("ok"):
                 self.may_be = {target}
             else:
                 self.wrong.append(str(answer))
-        except Exception:
-            return
 
     def released(self, failpoint: str = "") -> None:
         """`candlewick release`, killed while it works; then once more to its end."""
@@ -138,7 +142,7 @@ class Trial:
         kinds = ["ingest"] * 6 + ["promote"] * 3 + ["release"]
         plan = [(str(self.random.choice(kinds)), "") for _ in range(kills)]
         plan += [("release", point) for point in RELEASE_POINTS]
-        plan += [("promote", f"{point}:{n}") for point in SERVER_POINTS for n in (1, 3)]
+        plan += [("promote", f"{point}:{n}") for point in SERVER_POINTS for n in (1, LAST)]
         for number, (kind, point) in enumerate(plan):
             self._began = time.perf_counter()
             if kind == "release":
