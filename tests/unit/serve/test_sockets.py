@@ -172,14 +172,20 @@ def test_a_disk_that_fails_is_told_to_those_who_wait(own):
             said(stream)
 
 
-def test_a_client_that_goes_away_leaves_nothing_behind(own):
+def test_a_client_that_goes_away_leaves_nothing_behind(own, caplog):
     folder, bars, clock, _ = own
     with running(folder, clock=clock) as server:
         for begin in range(0, 40, 2):
             with server.socket("/v1/stream") as stream:
                 stream.send(encode(bars[begin : begin + 2]).decode())
                 stream.socket.close()
+        for begin in range(40, 240, 20):
+            with server.socket("/v1/stream") as stream, server.socket("/v1/watch"):
+                for k in range(begin, begin + 20):
+                    stream.send(encode(bars[k]).decode())
         until(lambda: server.server._stream.open == 0)
         assert len(server.server._committer._watching) == 1
         Event().wait(0.05)
         assert server.http.get("/readyz").status_code == 200
+    ours = [one for one in caplog.records if one.name != "websockets.client"]
+    assert [one.getMessage() for one in ours if one.levelname == "ERROR"] == []

@@ -17,7 +17,7 @@ _JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")
 
 
 class GoneError(Exception):
-    """The client went away before its request was here as a whole."""
+    """The client went away, before its request was here as a whole or before it was answered."""
 
 
 def head_of(scope: Scope) -> Head:

@@ -52,7 +52,10 @@ class Door:
         async def sending(message: Message) -> None:
             nonlocal began
             began = True
-            await send(message)
+            try:
+                await send(message)
+            except OSError as error:
+                raise GoneError from error
 
         try:
             await self._answer(scope, receive, sending)

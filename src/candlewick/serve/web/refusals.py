@@ -69,7 +69,8 @@ class RefusalError(Exception):
 
 def not_ready(reasons: tuple[str, ...], *, code: str = "not_ready", retry_after: int = 2) -> RefusalError:
     """The server cannot answer bars for now."""
-    return RefusalError(503, code, f"bars are not answered now: {'; '.join(reasons)}.", retry_after=retry_after)
+    why = "; ".join(reason.rstrip(".") for reason in reasons)
+    return RefusalError(503, code, f"bars are not answered now: {why}.", retry_after=retry_after)
 
 
 def described(status: int) -> dict[str, Any]:

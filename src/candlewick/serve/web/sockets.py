@@ -6,7 +6,8 @@ slow misses events and is told how many.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -73,7 +74,7 @@ class _Told:
         )  # seq of the newest answer that waits, -1 for none; the last word
         self._news = asyncio.Event()
         self._forget = committer.on_durable(self._news.set)
-        self._task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(_until_gone(self._run()))
 
     def owed(self, seq: int) -> None:
         self._owed = max(self._owed, seq)
@@ -122,7 +123,7 @@ class Watch:
         await _accept(receive, send)
         watcher = _Watcher(send, self._status)
         self._watchers.add(watcher)
-        task = asyncio.create_task(watcher.run())
+        task = asyncio.create_task(_until_gone(watcher.run()))
         try:
             while True:
                 await _text(receive)  # whatever a watcher says means nothing
@@ -178,6 +179,11 @@ class _Watcher:
 
 def _event(bar: Bar, answer: Answer) -> bytes:
     return _json({"type": "event", "bar": {"symbol": bar.symbol, "t": bar.t, "values": bar.values}, "answer": answer})
+
+
+async def _until_gone(telling: Coroutine[Any, Any, None]) -> None:
+    with suppress(GoneError):  # the one who reads finds out as well
+        await telling
 
 
 async def _accept(receive: Receive, send: Send) -> None:
