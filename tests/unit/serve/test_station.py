@@ -206,6 +206,56 @@ def test_a_child_that_idle_time_is_too_little_for_is_given_a_share(served, monke
     assert station.live.warming is None
 
 
+def test_a_child_that_too_many_bars_overtake_is_given_up(served, monkeypatch):
+    station, feed, ids = served
+    feed.post(100)
+    monkeypatch.setattr(warming, "MOST_OWED", 10)
+    with pytest.raises(StorageError, match="before 10 more bars had come"):
+        changing(feed, station.promote(ids[1]))
+    feed.post(10)
+    assert feed.answers[-1].release == ids[0]
+
+
+def settled(station, folder):
+    """The snapshot that is due, written."""
+    station.live.journal.commit()
+    while station.settle(10**9):
+        pass
+    found = station.snapshot()
+    found.write(folder)
+    return found
+
+
+@both_kinds
+def test_snapshots_go_on_while_a_release_is_loaded(served, tmp_path, monkeypatch):
+    """Else a server that is killed meanwhile would have all bars of that time to step again."""
+    monkeypatch.setattr("candlewick.serve.live.station.SNAPSHOT_BARS", 20)
+    station, feed, ids = served
+    feed.post(150)
+    changing(feed, station.promote(ids[1]))
+    feed.post(30)
+    assert list(settled(station, tmp_path).settings()) == [ids[1], ids[0]]
+    station.live.warm(warming.Warming(tmp_path, ids[2], known=station.live.journal.durable, symbols=("A", "B")))
+    feed.post(30)
+    meanwhile = settled(station, tmp_path)
+    assert list(meanwhile.settings()) == [ids[1]], "the standby waits, and is not what the snapshot would say it is"
+    feed.post(5)
+    station.live.journal.commit()
+    shutil.copytree(tmp_path, tmp_path / "copy")  # as it would be after a crash
+    again, clock = opened(tmp_path / "copy")
+    clock.now = feed.clock.now
+    other = Feed(again, clock, feed.bars)
+    other.answers = list(feed.answers)
+    station.live.warming = None
+    feed.post(30)
+    other.post(30)
+    assert [answer.value for answer in other.answers[-30:]] == [answer.value for answer in feed.answers[-30:]]
+    assert list(settled(station, tmp_path).settings()) == [ids[1], ids[0]]
+    assert changing(other, again.rollback())["release"] == ids[0]
+    assert retell(tmp_path / "copy").differing == []
+    again.close()
+
+
 def test_only_one_change_at_a_time(served):
     station, feed, ids = served
     feed.post(100)

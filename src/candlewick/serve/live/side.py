@@ -235,7 +235,7 @@ class Live:
         for resident in (self.standby, self.warming):
             if resident is not None:
                 resident.owe(bar.symbol, bar.t, bar.values)
-        if self.standby is not None and self.warming is None and len(self.standby.backlog) > _MOST_OWED:
+        if self.standby is not None and len(self.standby.backlog) > _MOST_OWED:
             behind, self.standby = self.standby, None
             self.notice("standby", f"{behind.id[:12]} could not keep up and was let go; a rollback has to load it")
         answer = answered(record, followed.seq, durable=False, timings=self._timed(step, began))

@@ -29,10 +29,10 @@ class Taking:
         self._left = list(live.followed)
         self._followed: list[dict[str, Any]] = []
         self._arrays: Arrays = {}
-        self._residents = [one for one in (live.champion, live.standby) if one is not None]
+        self._residents = _up_to_date(live)
 
     def go_on(self, most_ns: int) -> None:
-        """Copy more instruments, for about so long, and one at least. Releases have to be caught up."""
+        """Copy more instruments, for about so long, and one at least. The standby has to be caught up."""
         end = elapsed_ns() + most_ns
         while self._left:
             self._copy(self._live.followed[self._left.pop()])
@@ -51,8 +51,8 @@ class Taking:
 
     @property
     def spoilt(self) -> bool:
-        """Whether another release serves by now, so that this one must be begun anew."""
-        return self._generation != self._live.generation
+        """Whether other releases are up to date by now, so that this one must be begun anew."""
+        return self._generation != self._live.generation or self._residents != _up_to_date(self._live)
 
     def finished(self) -> "Snapshot":
         """What is to be written, by any thread."""
@@ -155,6 +155,12 @@ def newest(folder: Path, journal: Journal) -> Snapshot | None:
         if found.position < 0 or journal.mark(found.position).hex() == found.about["mark"]:
             return found
     return None
+
+
+def _up_to_date(live: Live) -> list[Resident]:
+    # The standby waits while a release is loaded: after a crash meanwhile a rollback has to load it again.
+    found = (live.champion, None if live.warming else live.standby)
+    return [one for one in found if one is not None]
 
 
 def vars_of(begun: Begun) -> tuple[int, int, int]:

@@ -81,8 +81,6 @@ class Station:
         """Work that may wait, for about so long: the standby's bars, then a snapshot; whether more is left."""
         if self.live.settle(most_ns):
             return True
-        if self.live.warming is not None:
-            return False
         if self._due() if self._taking is None else self._taking.spoilt:
             self._taking = Taking(self.live)
             self._taken, self._taken_stepped = self.live.journal.seq, self.live.stepped_ns

@@ -9,6 +9,7 @@ stepped by whoever owns the live side, between those that are answered.
 import tempfile
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,11 @@ from candlewick.serve.live.child import Child, LateError
 from candlewick.serve.live.resident import Begun, Resident
 from candlewick.serve.live.states import States, load_states
 
-IDLE_S, TIMEOUT_S = 60, 300
+IDLE_S, TIMEOUT_S = 30, 300
 """How long the child may take with what nobody else wants of the processor, and then with a share of it."""
+
+MOST_OWED = 200_000
+"""Bars that may come meanwhile: they are kept in memory until they are stepped."""
 
 
 class Warming:
@@ -48,8 +52,10 @@ class Warming:
         self._stopped = False
 
     def owe(self, symbol: str, t: int, values: dict[str, float]) -> None:
-        """A bar that came meanwhile."""
+        """A bar that came meanwhile; one too many ends it."""
         self.backlog.append((symbol, t, values))
+        if len(self.backlog) > MOST_OWED:
+            self.stop()
 
     def stop(self) -> None:
         """Let `run` end soon, with an error; by any thread."""
@@ -63,17 +69,20 @@ class Warming:
         Raises:
             CandlewickError: what the child found wrong, in its words.
         """
+        late = f"within {TIMEOUT_S} s"
         try:
-            return self._run(idle=True, timeout_s=IDLE_S)
-        except LateError:
-            pass
-        try:
-            return self._run(idle=False, timeout_s=TIMEOUT_S)
-        except LateError:
-            raise StorageError(
-                f"release {self.id[:12]} was not loaded and warmed within {TIMEOUT_S} s. Nothing was changed. "
-                "Look at what else the machine does, or release a smaller model."
-            ) from None
+            with suppress(LateError):
+                return self._run(idle=True, timeout_s=IDLE_S)
+            with suppress(LateError):
+                return self._run(idle=False, timeout_s=TIMEOUT_S)
+        except StorageError:
+            if len(self.backlog) <= MOST_OWED:
+                raise
+            late = f"before {MOST_OWED:,} more bars had come"
+        raise StorageError(
+            f"release {self.id[:12]} was not loaded and warmed {late}. Nothing was changed. "
+            "Look at what else the machine does, or release a smaller model."
+        )
 
     def _run(self, *, idle: bool, timeout_s: float) -> Resident:
         with tempfile.TemporaryDirectory(prefix=".warming-", dir=self._folder) as place:
