@@ -135,6 +135,8 @@ def _loaded(graph: Graph, threads: int, spinning: bool) -> "onnxruntime.Inferenc
     options.log_severity_level = _FATAL
     options.enable_mem_pattern = False  # it would keep a plan of memory for every batch size seen
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spinning else "0")
+    # Without int8 dot products (VNNI) its quick product of u8 and s8 adds pairs in 16 bits, which overflow.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     # Or the bytes could pass for its own binary format, which nobody has checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:

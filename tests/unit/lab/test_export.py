@@ -362,6 +362,7 @@ def test_precisions_are_judged_along_the_validation_rows_as_torch_forecasts_them
     monkeypatch.setattr(precision, "judge", noted)
     prepared, made = prepare(done.experiment), offer(done, "lstm")
     model, rows = exported(done, made), prepared.folds[1].validation.index
+    model = replace(model, graphs={**model.graphs, "int8": quantised(model.graphs["fp32"])})
     trivials = {name: offer(done, name).fitted for name in done.experiment.trivials}
     judged = precision.judged(model, done.experiment, prepared.data, rows, trivials)
     full, given = seen[0]

@@ -193,6 +193,10 @@ def test_dropout_acts_while_training_alone():
 
 def test_runs_in_bf16_with_state():
     torch = pytest.importorskip("torch")
+    from candlewick.train.device import has_bf16
+
+    if not has_bf16("cpu"):
+        pytest.skip("this processor has no bf16")
     module = Lstm(hidden=16).build(2, 1).eval()
     x = torch.randn(2, 5, 2)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
