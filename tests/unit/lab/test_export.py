@@ -350,6 +350,8 @@ def test_refitted_weights_are_of_all_rows_and_marked_so(streams: Run) -> None:
 def test_precisions_are_judged_along_the_validation_rows_as_torch_forecasts_them(
     make: Make, streams: Run, home: Path, sampling: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from candlewick.train.export import quantised
+
     windows = {"sampling": "windows", "epochs": 1, "batch": 64}
     done = streams if sampling == "streams" else run(make(train=windows, seeds=[0]), out=home / "windows", workers=1)
     seen = []
