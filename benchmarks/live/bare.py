@@ -47,5 +47,6 @@ async def bars(given: Row) -> dict[str, float | str]:
 
 with socket.socket() as listening:
     listening.bind(("127.0.0.1", 0))
+    listening.listen()
     print(listening.getsockname()[1], flush=True)
     uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run(sockets=[listening])

@@ -86,7 +86,7 @@ def main() -> None:
     live, ids = releases(asked.place, 1)
     Registry(live).move("champion", ids[0])
     figures: dict[str, object] = {"connections": CONNECTIONS, "seconds a rate": asked.seconds}
-    with running(live, "--rate", "1000000", "--precision", "int8", "--threads", "1", core=0) as server:
+    with running(live, "--rate", "1000000", "--threads", "1", core=0) as server:
         end = time.time_ns() // MINUTE * MINUTE
         warm(server, CONNECTIONS, end - 500_000 * MINUTE)
         feed = bars(CONNECTIONS, end, count=400_000)
@@ -109,8 +109,10 @@ def main() -> None:
             def given(count: int, row: list[float] = row) -> list[bytes]:
                 return [json.dumps({"symbol": f"S{k % CONNECTIONS}", "row": row}).encode() for k in range(count)]
 
-            found = highest(port, "/bars", given, asked.seconds)
-            process.terminate()
+            try:
+                found = highest(port, "/bars", given, asked.seconds)
+            finally:
+                process.terminate()
         figures |= {f"bare FastAPI and onnxruntime {precision}, {k}": v for k, v in found.items()}
     record("server", figures)
 
