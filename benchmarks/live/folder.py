@@ -43,12 +43,14 @@ def releases(place: Path, count: int, model: Any = None) -> tuple[Path, list[str
     """A live folder below `place` with releases of so many runs, each made once and kept there; none is champion."""
     live = place / "live"
     shutil.rmtree(live, ignore_errors=True)
-    ids = []
-    for seed in range(count):
-        folder = place / f"run-{seed}"
-        run = cw.open_run(folder) if (folder / "report.html").is_file() else cw.run(experiment(seed, model), out=folder)
-        ids.append(release(run, model=run.experiment.model_label, force="a benchmark", live=live).id)
-    return live, ids
+    return live, [released(place, seed, live, model) for seed in range(count)]
+
+
+def released(place: Path, seed: int, live: Path, model: Any = None) -> str:
+    """Id of one of those releases, made in `live`."""
+    folder = place / f"run-{seed}"
+    run = cw.open_run(folder) if (folder / "report.html").is_file() else cw.run(experiment(seed, model), out=folder)
+    return release(run, model=run.experiment.model_label, force="a benchmark", live=live).id
 
 
 def bars(symbols: int, end: int, *, count: int) -> Iterator[dict[str, Any]]:
