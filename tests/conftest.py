@@ -30,6 +30,15 @@ def _home_of_its_own(
     monkeypatch.setenv("CANDLEWICK_HOME", str(home))
 
 
+@pytest.fixture(scope="module")
+def few_resamples() -> Generator[None]:
+    """Intervals of metrics from 50 draws: most of the time of a small run goes into 500 of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("candlewick.evaluate.spread.RESAMPLES", 50)
+        patch.setattr("candlewick.evaluate.difference.RESAMPLES", 50)
+        yield
+
+
 @pytest.fixture(scope="session")
 def measurement(machine: Machine) -> tuple[str, str]:
     """Name and content of the file that says this machine has the made-up figures."""

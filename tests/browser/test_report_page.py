@@ -11,6 +11,7 @@ from candlewick.data.synthetic import MARKETS
 from candlewick.lab.experiment import Experiment
 from candlewick.lab.run import run
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
 HOSTILE = "</script><script>document.title='broken'</script><img src=x onerror=document.title='broken'>"
 DESK, PHONE = (1280, 900), (390, 844)
 

@@ -21,6 +21,7 @@ from candlewick.lab.experiment import Experiment
 from candlewick.lab.run import run
 from candlewick.lab.runs import Run
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
 HOSTILE = "</script><script>document.title='broken'</script><img src=x onerror=alert(1)>"
 VOID = {"meta", "wbr"}
 

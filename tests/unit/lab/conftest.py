@@ -8,6 +8,11 @@ import pytest
 from candlewick.lab.experiment import Experiment
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _few_resamples(few_resamples: None) -> None:
+    """How runs are made is tried here; `tests/unit/evaluate` tries what is said of them."""
+
+
 @pytest.fixture(scope="session")
 def make() -> Callable[..., Experiment]:
     """An experiment of two folds and two seeds on 900 synthetic bars, with whole keys replaced."""

@@ -19,6 +19,7 @@ from candlewick.release.bundle import EXPERIMENT, open_bundle, part
 from candlewick.release.make import release, usual_step_ns
 from candlewick.release.registry import Registry
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
 HOUR = 3_600 * 10**9
 
 
