@@ -11,6 +11,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from small_server import TOKEN, Book, serving
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting_for_idle_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suite leaves none: a release that is loaded gets its share of the processor soon."""
+    monkeypatch.setattr("candlewick.serve.live.warming.IDLE_S", 1.0)
+
+
 @pytest.fixture
 def book() -> Book:
     """What the small server has."""
