@@ -31,7 +31,7 @@ from candlewick.testing.hostile_requests import DOCUMENTED, NEVER, Chance, statu
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 SLOW_S = 5.0
-# A stamp written as 1.0 is an integer to JSON schema and refused here; a wrong parameter that is empty is not even sent.
+# A stamp written as 1.0 is an integer to JSON schema and refused here; a wrong parameter that is empty is never sent.
 LEFT_OUT = [checks.positive_data_acceptance, checks.negative_data_rejection]
 
 
