@@ -22,11 +22,13 @@ def record(name: str, figures: dict[str, Any]) -> Path:
     """Print `figures` and write them to `benchmarks/results/NAME.json`; gives the path."""
     for key, value in figures.items():
         print(f"{key:48} {value:.6g}" if isinstance(value, float) else f"{key:48} {value}")
+    machine = this_machine()
     document = {
         "command": _command(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": {
-            "processor": this_machine().processor,
+            "processor": machine.processor,
+            "instructions": list(machine.flags),
             "cores": os.cpu_count(),
             "system": platform.platform(terse=True),
         },
